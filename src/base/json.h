@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// JSON from outside: parsed strictly, with errors that name the source. Values keep the order of their keys.
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace paddock {
+
+using Json = nlohmann::ordered_json;
+
+struct JsonLimits {
+  int depth = 256;             // arrays and objects inside each other
+  bool repair_text = false;    // lone surrogates and ill-formed UTF-8 become U+FFFD instead of an error
+};
+
+// Refuses duplicate keys, NaN, trailing text and nesting beyond the limit. `source` is named in the error: a file or
+// "request body". Include <nlohmann/json.hpp> where the value is used.
+Result<Json> parse_json(std::string_view text, std::string_view source, const JsonLimits& limits = {});
+
+}  // namespace paddock
