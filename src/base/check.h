@@ -8,10 +8,10 @@ namespace paddock {
 
 }  // namespace paddock
 
-#define CHECK(condition)                                                     \
-  do {                                                                       \
-    if (!(condition)) [[unlikely]]                                           \
-      ::paddock::check_failed(__FILE__, __LINE__, #condition);               \
+#define CHECK(condition)                                       \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::paddock::check_failed(__FILE__, __LINE__, #condition); \
   } while (false)
 
 #ifdef PADDOCK_CHECKED

@@ -95,7 +95,8 @@ Result<Json> parse_json(std::string_view text, std::string_view source, const Js
   } catch (const Json::exception& problem) {
     // The library's sentence ends with an excerpt of the input, which may be megabytes long.
     std::string reason = std::string(problem.what()).substr(0, 300);
-    if (const size_t after_tag = reason.find("] "); after_tag != std::string::npos) reason = reason.substr(after_tag + 2);
+    if (const size_t after_tag = reason.find("] "); after_tag != std::string::npos)
+      reason = reason.substr(after_tag + 2);
     return error(ErrorCode::kBadFile, "{}: not valid JSON: {}", source, replace_invalid_utf8(reason));
   }
 }

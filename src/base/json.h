@@ -12,8 +12,8 @@ namespace paddock {
 using Json = nlohmann::ordered_json;
 
 struct JsonLimits {
-  int depth = 256;             // arrays and objects inside each other
-  bool repair_text = false;    // lone surrogates and ill-formed UTF-8 become U+FFFD instead of an error
+  int depth = 256;           // arrays and objects inside each other
+  bool repair_text = false;  // lone surrogates and ill-formed UTF-8 become U+FFFD instead of an error
 };
 
 // Refuses duplicate keys, NaN, trailing text and nesting beyond the limit. `source` is named in the error: a file or

@@ -11,7 +11,8 @@
 
 namespace paddock {
 
-// A read-only mapping of a whole regular file. Movable; unmapped when destroyed. Const methods may be called by any thread.
+// A read-only mapping of a whole regular file. Movable; unmapped when destroyed. Const methods may be called by any
+// thread.
 class MappedFile {
  public:
   // An empty file gives empty bytes. A folder, a device or a missing file is an error that names it.

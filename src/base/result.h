@@ -39,16 +39,16 @@ template <typename... Args>
 }  // namespace paddock
 
 // The value of a Result, or an early return of its error: `const Shape shape = TRY(parse_shape(text));`
-#define TRY(...)                                                            \
-  ({                                                                        \
-    auto try_result = (__VA_ARGS__);                                        \
-    if (!try_result) return tl::unexpected(std::move(try_result).error());  \
-    std::move(try_result).value();                                          \
+#define TRY(...)                                                           \
+  ({                                                                       \
+    auto try_result = (__VA_ARGS__);                                       \
+    if (!try_result) return tl::unexpected(std::move(try_result).error()); \
+    std::move(try_result).value();                                         \
   })
 
 // The same for Result<void>.
-#define TRY_VOID(...)                                                       \
-  do {                                                                      \
-    auto try_result = (__VA_ARGS__);                                        \
-    if (!try_result) return tl::unexpected(std::move(try_result).error());  \
+#define TRY_VOID(...)                                                      \
+  do {                                                                     \
+    auto try_result = (__VA_ARGS__);                                       \
+    if (!try_result) return tl::unexpected(std::move(try_result).error()); \
   } while (false)

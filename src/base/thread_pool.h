@@ -21,8 +21,8 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(begin, end, thread) for ranges that together cover [0, count) once. Ranges hold at least `grain` items, so that
-  // small work stays on the caller. `thread` is in [0, threads()) and no two concurrent calls share it.
+  // Calls body(begin, end, thread) for ranges that together cover [0, count) once. Ranges hold at least `grain` items,
+  // so that small work stays on the caller. `thread` is in [0, threads()) and no two concurrent calls share it.
   void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body);
 
  private:

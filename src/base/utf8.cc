@@ -5,10 +5,10 @@ namespace paddock {
 namespace {
 
 struct LeadByte {
-  int length;            // bytes of the whole character; 0 for a byte that cannot lead
-  unsigned second_low;   // the range that the second byte must lie in
+  int length;           // bytes of the whole character; 0 for a byte that cannot lead
+  unsigned second_low;  // the range that the second byte must lie in
   unsigned second_high;
-  unsigned payload;      // the bits of the lead byte itself
+  unsigned payload;  // the bits of the lead byte itself
 };
 
 LeadByte classify(unsigned lead) {

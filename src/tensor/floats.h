@@ -24,6 +24,22 @@ inline float float_from_half(uint16_t half) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(value) | uint32_t{half & 0x8000u} << 16);
 }
 
+// float32 rounded to binary16: to nearest, ties to even; overflow becomes infinity.
+inline uint16_t half_from_float(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000u);
+  const uint32_t magnitude = bits & 0x7FFFFFFFu;
+  if (magnitude > 0x7F800000u) return static_cast<uint16_t>(sign | 0x7E00u | (magnitude >> 13 & 0x3FFu));  // NaN
+  if (magnitude >= 0x47800000u) return static_cast<uint16_t>(sign | 0x7C00u);                             // >= 65536
+  if (magnitude < 0x38800000u) {
+    // Below 2^-14 a half is a multiple of 2^-24: adding 1/2 puts that multiple into the low bits, rounded.
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
+    return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3F000000u));
+  }
+  const uint32_t odd = magnitude >> 13 & 1u;
+  return static_cast<uint16_t>(sign | (magnitude - 0x38000000u + 0xFFFu + odd) >> 13);
+}
+
 // bfloat16 is the upper half of a float32.
 inline float float_from_bf16(uint16_t bf16) { return std::bit_cast<float>(uint32_t{bf16} << 16); }
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a client asks of the engine and what it hears back. Token ids only: text is interpreted outside.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace paddock::engine {
+
+// How the next token is drawn from the logits. The steps are taken in the order of the fields; the defaults draw from
+// the model's own distribution.
+struct SamplingParameters {
+  float repetition_penalty = 1;  // > 0; divides positive and multiplies negative logits of tokens in prompt or answer
+  float presence_penalty = 0;    // subtracted once from tokens that the answer holds
+  float frequency_penalty = 0;   // subtracted for each time that the answer holds them
+  std::vector<std::pair<int32_t, float>> logit_bias;  // added; -infinity forbids a token
+  float temperature = 1;                              // >= 0; 0 takes the most likely token
+  int32_t top_k = 0;                                  // keep the k most likely; 0: all
+  float top_p = 1;                                    // keep the most likely whose probabilities reach p, (0, 1]
+  float min_p = 0;            // keep those at least min_p times as likely as the most likely, [0, 1]
+  uint64_t seed = 0;          // of this request's own random stream
+  int32_t top_logprobs = -1;  // -1: none; otherwise the chosen token's and this many of the best
+};
+
+using RequestId = int64_t;
+
+enum class FinishReason : uint8_t { kStop, kLength, kCancelled };
+std::string_view name(FinishReason reason);  // "stop", "length", "cancelled"
+
+// Natural logarithms of the model's own probabilities, before penalties and temperature.
+struct LogProbabilities {
+  float chosen = 0;
+  std::vector<std::pair<int32_t, float>> best;  // most likely first
+};
+
+// One token, or the end.
+struct Event {
+  RequestId request = 0;
+  std::optional<int32_t> token;
+  std::optional<LogProbabilities> logprobs;
+  std::optional<FinishReason> finished;  // may come with the last token
+  int64_t prompt_done = 0;  // prompt tokens in the cache so far, for progress; events without token carry it too
+};
+
+struct Request {
+  std::vector<int32_t> prompt;  // at least one token
+  SamplingParameters sampling;
+  int64_t max_tokens = -1;                     // of the answer; -1: as many as the context holds
+  std::vector<int32_t> stop_tokens;            // end the answer and are its last token
+  std::function<void(const Event&)> listener;  // called from step(); may call cancel()
+
+  // Keeps the cache when the request ends, so that a request that continues the text need not compute it again. The
+  // kept cache holds its reservation until it is continued or forgotten.
+  bool keep_cache = false;
+  std::optional<RequestId> continues;  // a kept request; whatever its text has in common with the prompt is reused
+};
+
+}  // namespace paddock::engine

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Products with weight matrices: y[t, o] = scale[o] * sum over i of W[o, i] * x[t, i]
+
+#include "kernels/contracts/memory.h"
+
+namespace paddock::kernels {
+
+// Each y[t, o] is summed in an order that depends on the matrix alone: not on T, not on the threads.
+struct Project {
+  Rows x_TD;
+  Matrix weights;
+  Rows y_TO;
+  bool add = false;  // y += instead of y =
+};
+
+// Queries, keys and values of one layer from the same normalised input.
+struct ProjectQkv {
+  Rows x_TD;
+  Matrix wq, wk, wv;
+  Rows q_TNH, k_TGH, v_TGH;
+};
+
+// y += down( silu(gate x) * (up x) ), silu(z) = z / (1 + exp(-z))                  (Shazeer, arXiv 2002.05202)
+struct Mlp {
+  Rows x_TD;
+  Matrix gate, up;      // F outputs, D inputs
+  Matrix down;          // D outputs, F inputs
+  Rows gate_TF, up_TF;  // scratch
+  Rows y_TD;
+};
+
+}  // namespace paddock::kernels

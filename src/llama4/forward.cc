@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "llama4/forward.h"
+
+#include <cmath>
+#include <vector>
+
+#include "base/check.h"
+
+namespace paddock::llama4 {
+namespace {
+
+// One step in flight: what every layer needs to know about it, and where it works.
+class StepInFlight {
+ public:
+  StepInFlight(const Model& model, const Step& step, const KvMemory& memory, Activations* activations)
+      : machine_(*model.machine), config_(model.config), weights_(model.weights), memory_(memory), a_(*activations) {
+    int64_t row = 0;
+    for (const StepSequence& sequence : step.sequences) {
+      const auto count = static_cast<int64_t>(sequence.tokens.size());
+      tokens_.insert(tokens_.end(), sequence.tokens.begin(), sequence.tokens.end());
+      for (int64_t index = 0; index < count; ++index) positions_.push_back(sequence.first_position + index);
+      for (const cache::Group group : {cache::kGlobal, cache::kLocal}) {
+        const cache::PageTable& table = sequence.cache->table(group);
+        sequences_[group].push_back({row, count, sequence.first_position, table.pages, table.first_page});
+      }
+      row += count;
+    }
+    CHECK(row > 0 && row <= a_.limits.tokens);
+    use_rows(row);
+  }
+
+  kernels::Rows embed() {
+    machine_.embed({.table_VD = weights_.embedding, .tokens = tokens_, .x_TD = a_.x_TD});
+    return a_.x_TD;
+  }
+
+  // x += attention(rms_norm(x))
+  void attention(size_t layer) {
+    const LayerPlan& plan = config_.layers[layer];
+    const LayerWeights& w = weights_.layers[layer];
+    const kernels::KvPages cache = memory_.pages(layer);
+    const auto& sequences = sequences_[memory_.group(layer)];
+    const float scale = 1.0f / std::sqrt(static_cast<float>(config_.head_width));
+
+    norm(w.attention_norm);
+    machine_.project_qkv({.x_TD = a_.normed_TD,
+                          .wq = w.wq,
+                          .wk = w.wk,
+                          .wv = w.wv,
+                          .q_TNH = a_.q_TNH,
+                          .k_TGH = a_.k_TGH,
+                          .v_TGH = a_.v_TGH});
+    if (plan.rope) rotate(a_.q_TNH), rotate(a_.k_TGH);
+    if (plan.qk_norm) head_norm(a_.q_TNH), head_norm(a_.k_TGH);
+    if (plan.temperature)
+      machine_.scale_queries({.q_TNH = a_.q_TNH,
+                              .positions = positions_,
+                              .floor_scale = config_.floor_scale,
+                              .scale = config_.attn_scale});
+    machine_.append_kv({.k_TGH = a_.k_TGH, .v_TGH = a_.v_TGH, .cache = cache, .sequences = sequences});
+    machine_.attend({.q_TNH = a_.q_TNH,
+                     .cache = cache,
+                     .sequences = sequences,
+                     .query_heads = config_.query_heads,
+                     .chunk = plan.chunked ? config_.chunk : 0,
+                     .scale = scale,
+                     .out_TNH = a_.attended_TNH});
+    machine_.project({.x_TD = a_.attended_TNH, .weights = w.wo, .y_TO = a_.x_TD, .add = true});
+  }
+
+  // x += mlp(rms_norm(x)), or with experts x += shared(rms_norm(x)) + sum of the chosen
+  void feed_forward(size_t layer, Observer* observer) {
+    const LayerWeights& w = weights_.layers[layer];
+    norm(w.feed_forward_norm);
+    const int64_t width = w.mlp.gate.outputs;
+    machine_.mlp({.x_TD = a_.normed_TD,
+                  .gate = w.mlp.gate,
+                  .up = w.mlp.up,
+                  .down = w.mlp.down,
+                  .gate_TF = narrowed(a_.gate_TF, width),
+                  .up_TF = narrowed(a_.up_TF, width),
+                  .y_TD = a_.x_TD});
+    if (!config_.layers[layer].moe) return;
+    machine_.route({.x_TD = a_.normed_TD, .router_ED = w.router, .routing = a_.routing, .scores_TE = a_.scores_TE});
+    if (observer != nullptr) observer->routed(static_cast<int>(layer), a_.routing);
+    machine_.experts({.x_TD = a_.normed_TD,
+                      .routing = a_.routing,
+                      .experts = w.experts,
+                      .x_RD = a_.expert_x_RD,
+                      .y_RD = a_.expert_y_RD,
+                      .gate_RF = a_.expert_gate_RF,
+                      .up_RF = a_.expert_up_RF,
+                      .y_TD = a_.x_TD});
+  }
+
+  // logits = head(rms_norm(x)), for the rows that somebody reads
+  void logits(std::span<const int32_t> rows) {
+    if (rows.empty()) return;
+    CHECK(static_cast<int64_t>(rows.size()) <= a_.limits.logits);
+    machine_.logits({.x_TD = a_.x_TD,
+                     .rows = rows,
+                     .norm_D = weights_.final_norm,
+                     .epsilon = config_.norm_epsilon,
+                     .head_VD = weights_.head,
+                     .normed_RD = a_.final_RD,
+                     .logits_RV = a_.logits_RV});
+  }
+
+ private:
+  // The activations were made for the largest step; this one has `rows`.
+  void use_rows(int64_t rows) {
+    for (kernels::Rows* each :
+         {&a_.x_TD, &a_.normed_TD, &a_.q_TNH, &a_.k_TGH, &a_.v_TGH, &a_.attended_TNH, &a_.gate_TF, &a_.up_TF})
+      each->rows = rows;
+    a_.routing.tokens = rows;
+  }
+  // Layers whose MLP is narrower than the widest use the same memory.
+  static kernels::Rows narrowed(const kernels::Rows& rows, int64_t width) { return {rows.address, rows.rows, width}; }
+
+  void norm(const kernels::NormWeight& weight) {
+    machine_.rms_norm({.x_TD = a_.x_TD, .weight_D = weight, .epsilon = config_.norm_epsilon, .y_TD = a_.normed_TD});
+  }
+  void rotate(const kernels::Rows& heads) {
+    machine_.rotate({.x_TNH = heads,
+                     .head_width = config_.head_width,
+                     .positions = positions_,
+                     .frequencies = config_.rope_frequencies,
+                     .pairs = config_.rope_pairs});
+  }
+  void head_norm(const kernels::Rows& heads) {
+    machine_.head_norm({.x_TNH = heads, .head_width = config_.head_width, .epsilon = config_.norm_epsilon});
+  }
+
+  kernels::Machine& machine_;
+  const Config& config_;
+  const Weights& weights_;
+  const KvMemory& memory_;
+  Activations& a_;
+  std::vector<int32_t> tokens_;
+  std::vector<int64_t> positions_;
+  std::array<std::vector<kernels::SequenceRows>, cache::kGroups> sequences_;
+};
+
+}  // namespace
+
+void forward(const Model& model, const Step& step, const KvMemory& memory, Activations* activations,
+             Observer* observer) {
+  StepInFlight flight(model, step, memory, activations);
+  const kernels::Rows x_TD = flight.embed();
+  if (observer != nullptr) observer->hidden(-1, x_TD);
+  for (size_t layer = 0; layer < model.config.layers.size(); ++layer) {
+    flight.attention(layer);
+    flight.feed_forward(layer, observer);
+    if (observer != nullptr) observer->hidden(static_cast<int>(layer), x_TD);
+  }
+  flight.logits(step.logits_rows);
+}
+
+}  // namespace paddock::llama4

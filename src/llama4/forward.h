@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The model: token ids of many sequences to logits, one step. Every line of it is a sentence of the paper.
+//
+// Shape letters, here and in all of the model and its kernels:
+//   T tokens in the step   D model width      V vocabulary       L layers
+//   N query heads          G key/value heads  H head width       S cached positions
+//   E experts              K experts chosen   F expert MLP width R rows: of logits, or routed (token, expert) pairs
+
+#include <cstdint>
+#include <span>
+
+#include "cache/kv_cache.h"
+#include "llama4/activations.h"
+#include "llama4/kv_memory.h"
+#include "llama4/model.h"
+
+namespace paddock::llama4 {
+
+// What a step adds to one sequence: consecutive tokens from first_position on. The cache has room for them.
+struct StepSequence {
+  std::span<const int32_t> tokens;
+  int64_t first_position = 0;
+  const cache::SequenceCache* cache = nullptr;
+};
+
+struct Step {
+  std::span<const StepSequence> sequences;
+  std::span<const int32_t> logits_rows;  // rows of the step, in the order of the sequences' tokens
+};
+
+// Sees the inside of a step: for golden tests, `score --hidden` and expert statistics. Reading costs a copy from the
+// machine.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // The residual stream [T, D] after the embedding (layer -1) and after each layer.
+  virtual void hidden(int layer, const kernels::Rows& x_TD) = 0;
+  // The choice of a MoE layer.
+  virtual void routed(int layer, const kernels::Routing& routing) = 0;
+};
+
+// Appends the step's keys and values to the cache and leaves the logits of logits_rows in activations.logits_RV.
+// The result for a token depends on its own sequence alone, however sequences and prompts are cut into steps.
+void forward(const Model& model, const Step& step, const KvMemory& memory, Activations* activations,
+             Observer* observer = nullptr);
+
+}  // namespace paddock::llama4

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The bytes behind the cache's pages, and which layer lies where in them.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "cache/kv_cache.h"
+#include "kernels/contracts/machine.h"
+#include "llama4/config.h"
+
+namespace paddock::llama4 {
+
+struct CacheSettings {
+  tensor::DType dtype = tensor::DType::kF16;  // F16 or F32
+  int64_t page_positions = 64;
+};
+
+// How this model's keys and values are paged: chunked layers in the local group, the others in the global one.
+cache::CacheShape cache_shape(const Config& config, const CacheSettings& settings);
+
+// The pools' bytes in the machine's memory. They cost nothing until a page is first used.
+class KvMemory {
+ public:
+  static Result<KvMemory> allocate(const Config& config, const cache::CacheShape& shape,
+                                   std::array<int64_t, cache::kGroups> capacity_pages, kernels::Machine* machine);
+
+  // Where the keys and values of `layer` lie.
+  kernels::KvPages pages(size_t layer) const { return layers_[layer].pages; }
+  cache::Group group(size_t layer) const { return layers_[layer].group; }
+
+ private:
+  struct Layer {
+    cache::Group group;
+    kernels::KvPages pages;
+  };
+  std::array<kernels::Buffer, cache::kGroups> buffers_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace paddock::llama4
