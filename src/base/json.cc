@@ -84,6 +84,9 @@ Result<Json> parse_json(std::string_view text, std::string_view source, const Js
     repaired = replace_lone_surrogates(is_valid_utf8(text) ? std::string(text) : replace_invalid_utf8(text));
     text = repaired;
   }
+  // The library takes a NUL for the end of the text and would not look behind it.
+  if (const size_t offset = text.find('\0'); offset != std::string_view::npos)
+    return error(ErrorCode::kBadFile, "{}: not valid JSON: it has a zero byte at offset {}", source, offset);
   try {
     StrictBuilder builder(limits.depth);
     return Json::parse(text.begin(), text.end(), std::ref(builder));
