@@ -49,7 +49,7 @@ Result<MemoryPlan> plan_memory(const Config& config, const WeightTotals& totals,
   plan.weight_bytes = totals.bytes;
   const int64_t widest =
       std::max({config.width, config.dense_width, config.expert_width, config.query_heads * config.head_width,
-                (plan.cache.page_positions * (config.head_width + 1))});
+                (plan.cache.page_positions * (2 * config.head_width + 1))});
   plan.scratch_bytes = activation_bytes(config, plan.limits) + machine.private_bytes(widest, plan.limits.tokens);
   return plan;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "base/check.h"
 #include "kernels/host/host_memory.h"
@@ -46,43 +47,78 @@ void store_head(const float* from, tensor::DType dtype, std::byte* to, int64_t c
   }
 }
 
-// One query head at one position. `out` [H]; `stored` [page_positions, H] and `weights` [page_positions] are scratch.
-void attend_one(const Attend& op, const SequenceRows& sequence, int64_t position, int64_t query_head,
-                const float* query, float* out, float* stored, float* weights) {
-  const KvPages& cache = op.cache;
-  const int64_t width = cache.head_width;
-  const int64_t kv_head = query_head / (op.query_heads / cache.kv_heads);
-  const int64_t first_visible = op.chunk > 0 ? position / op.chunk * op.chunk : 0;
-
+// The softmax of one query so far: sums are relative to the largest score seen.
+struct Running {
   float maximum = -std::numeric_limits<float>::infinity();
   float total = 0;
-  std::fill_n(out, width, 0.0f);
-  for (int64_t start = first_visible; start <= position;) {
-    const int64_t end = std::min(position + 1, (start / cache.page_positions + 1) * cache.page_positions);
-    const int64_t count = end - start;
-    const PageHead head = page_head(cache, page_of(sequence, cache, start), kv_head);
-    const size_t skipped = tensor::row_bytes(cache.dtype, start % cache.page_positions * width);
+};
 
-    tensor::decode_row(cache.dtype, head.keys + skipped, stored, count * width);
-    float page_maximum = maximum;
-    for (int64_t key = 0; key < count; ++key) {
-      weights[key] = dot(query, stored + key * width, width) * op.scale;
-      page_maximum = std::max(page_maximum, weights[key]);
-    }
-    const float shrink = std::exp(maximum - page_maximum);  // 0 at the first page: exp(-inf)
-    maximum = page_maximum;
-    total *= shrink;
-    for (int64_t index = 0; index < width; ++index) out[index] *= shrink;
-
-    tensor::decode_row(cache.dtype, head.values + skipped, stored, count * width);
-    for (int64_t key = 0; key < count; ++key) {
-      const float weight = std::exp(weights[key] - maximum);
-      total += weight;
-      for (int64_t index = 0; index < width; ++index) out[index] += weight * stored[key * width + index];
-    }
-    start = end;
+// Adds `count` keys and values [count, H] of one page to a query's sums. `weights` [count] is scratch.
+void add_keys(const float* query, const float* keys, const float* values, int64_t count, int64_t width, float scale,
+              float* weights, Running* running, float* out) {
+  float maximum = running->maximum;
+  for (int64_t key = 0; key < count; ++key) {
+    weights[key] = dot(query, keys + key * width, width) * scale;
+    maximum = std::max(maximum, weights[key]);
   }
-  for (int64_t index = 0; index < width; ++index) out[index] /= total;
+  const float shrink = std::exp(running->maximum - maximum);  // 0 at the first page: exp(-inf)
+  running->maximum = maximum;
+  running->total *= shrink;
+  for (int64_t index = 0; index < width; ++index) out[index] *= shrink;
+  for (int64_t key = 0; key < count; ++key) {
+    const float weight = std::exp(weights[key] - maximum);
+    running->total += weight;
+    for (int64_t index = 0; index < width; ++index) out[index] += weight * values[key * width + index];
+  }
+}
+
+// Rows that share a decoded page: enough that decoding does not count, few enough to spread over threads.
+constexpr int64_t kRowsAtOnce = 16;
+
+int64_t first_visible(int64_t position, int64_t chunk) { return chunk > 0 ? position / chunk * chunk : 0; }
+
+// Rows [first_row, first_row + rows) of a sequence, and all query heads that share `kv_head`.
+void attend_rows(const Attend& op, const SequenceRows& sequence, int64_t first_row, int64_t rows, int64_t kv_head,
+                 float* scratch) {
+  const KvPages& cache = op.cache;
+  const int64_t width = cache.head_width;
+  const int64_t group = op.query_heads / cache.kv_heads;
+  float* keys = scratch;
+  float* values = keys + cache.page_positions * width;
+  float* weights = values + cache.page_positions * width;
+  std::vector<Running> running(static_cast<size_t>(rows * group));
+
+  const auto out_of = [&](int64_t row, int64_t head) {
+    return HostMemory::row(op.out_TNH, sequence.first_row + first_row + row) + (kv_head * group + head) * width;
+  };
+  for (int64_t row = 0; row < rows; ++row) std::fill_n(out_of(row, 0), group * width, 0.0f);
+
+  const int64_t first_position = sequence.first_position + first_row;
+  const int64_t end_position = first_position + rows;
+  for (int64_t page = first_visible(first_position, op.chunk) / cache.page_positions;
+       page * cache.page_positions < end_position; ++page) {
+    const int64_t page_start = page * cache.page_positions;
+    const int64_t stored = std::min(cache.page_positions, end_position - page_start);
+    const PageHead head_of_page = page_head(cache, page_of(sequence, cache, page_start), kv_head);
+    tensor::decode_row(cache.dtype, head_of_page.keys, keys, stored * width);
+    tensor::decode_row(cache.dtype, head_of_page.values, values, stored * width);
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t position = first_position + row;
+      const int64_t begin = std::max(page_start, first_visible(position, op.chunk)) - page_start;
+      const int64_t end = std::min(page_start + cache.page_positions, position + 1) - page_start;
+      if (begin >= end) continue;
+      for (int64_t head = 0; head < group; ++head) {
+        const float* query =
+            HostMemory::row(op.q_TNH, sequence.first_row + first_row + row) + (kv_head * group + head) * width;
+        add_keys(query, keys + begin * width, values + begin * width, end - begin, width, op.scale, weights,
+                 &running[static_cast<size_t>(row * group + head)], out_of(row, head));
+      }
+    }
+  }
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t head = 0; head < group; ++head)
+      for (int64_t index = 0; index < width; ++index)
+        out_of(row, head)[index] /= running[static_cast<size_t>(row * group + head)].total;
 }
 
 }  // namespace
@@ -105,20 +141,17 @@ void ReferenceMachine::append_kv(const AppendKv& op) {
 }
 
 void ReferenceMachine::attend(const Attend& op) {
-  const int64_t width = op.cache.head_width;
-  for (const SequenceRows& sequence : op.sequences)
-    pool_.parallel_for(sequence.rows * op.query_heads, 1, [&](int64_t begin, int64_t end, int thread) {
-      float* stored = scratch(thread, op.cache.page_positions * (width + 1));
-      float* weights = stored + op.cache.page_positions * width;
+  for (const SequenceRows& sequence : op.sequences) {
+    const int64_t blocks = (sequence.rows + kRowsAtOnce - 1) / kRowsAtOnce;
+    pool_.parallel_for(blocks * op.cache.kv_heads, 1, [&](int64_t begin, int64_t end, int thread) {
+      float* mine = scratch(thread, op.cache.page_positions * (2 * op.cache.head_width + 1));
       for (int64_t item = begin; item < end; ++item) {
-        const int64_t row = item / op.query_heads;
-        const int64_t query_head = item % op.query_heads;
-        const int64_t row_in_step = sequence.first_row + row;
-        attend_one(op, sequence, sequence.first_position + row, query_head,
-                   HostMemory::row(op.q_TNH, row_in_step) + query_head * width,
-                   HostMemory::row(op.out_TNH, row_in_step) + query_head * width, stored, weights);
+        const int64_t first_row = item / op.cache.kv_heads * kRowsAtOnce;
+        attend_rows(op, sequence, first_row, std::min(kRowsAtOnce, sequence.rows - first_row), item % op.cache.kv_heads,
+                    mine);
       }
     });
+  }
 }
 
 }  // namespace paddock::kernels

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine with a real, small model: what clients may rely on.
+
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include "kernels/reference/machine.h"
+#include "tests/support/golden.h"
+
+namespace paddock::test {
+namespace {
+
+struct Answer {
+  std::vector<int32_t> tokens;
+  std::optional<engine::FinishReason> finished;
+  int64_t prompt_done = 0;
+};
+
+engine::Request request_for(std::vector<int32_t> prompt, uint64_t seed, int64_t max_tokens, Answer* answer) {
+  engine::Request request;
+  request.prompt = std::move(prompt);
+  request.sampling.seed = seed;
+  request.sampling.temperature = 1.5f;
+  request.max_tokens = max_tokens;
+  request.listener = [answer](const engine::Event& event) {
+    EXPECT_FALSE(answer->finished) << "an event after the end";
+    if (event.token) answer->tokens.push_back(*event.token);
+    if (event.finished) answer->finished = event.finished;
+    answer->prompt_done = event.prompt_done;
+  };
+  return request;
+}
+
+class EngineTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    loaded_ = load(data_folder() / "text" / "tiny-scout" / "model.safetensors");
+    ASSERT_NE(loaded_, nullptr);
+  }
+  std::unique_ptr<engine::Engine> make(int64_t context, int64_t sequences, int64_t piece) {
+    auto engine = engine::Engine::create(loaded_->model, plan_for(*loaded_, context, sequences, piece));
+    EXPECT_TRUE(engine) << engine.error().message;
+    return std::move(*engine);
+  }
+  Answer alone(std::vector<int32_t> prompt, uint64_t seed, int64_t max_tokens, int64_t piece = 64) {
+    Answer answer;
+    auto engine = make(300, 1, piece);
+    EXPECT_TRUE(engine->submit(request_for(std::move(prompt), seed, max_tokens, &answer)));
+    while (engine->step()) {
+    }
+    return answer;
+  }
+  static std::vector<int32_t> prompt_of(size_t length) {
+    std::vector<int32_t> prompt(length);
+    for (size_t index = 0; index < length; ++index)
+      prompt[index] = static_cast<int32_t>((index * 37 + length * 11) % 1000);
+    return prompt;
+  }
+
+  std::unique_ptr<LoadedModel> loaded_;
+};
+
+TEST_F(EngineTest, AloneOrInACrowdTheSameTokens) {
+  constexpr size_t kRequests = 6;
+  std::vector<Answer> crowd(kRequests);
+  auto engine = make(120, 3, 16);  // fewer places than requests: some wait
+  for (size_t index = 0; index < kRequests; ++index)
+    ASSERT_TRUE(engine->submit(request_for(prompt_of(5 + 13 * index), index, 30, &crowd[index])));
+  while (engine->step()) {
+  }
+  for (size_t index = 0; index < kRequests; ++index)
+    for (const int64_t piece : {1, 7, 64}) {
+      const Answer answer = alone(prompt_of(5 + 13 * index), index, 30, piece);
+      EXPECT_EQ(answer.tokens.size(), 30u);
+      EXPECT_EQ(answer.tokens, crowd[index].tokens) << index;
+    }
+}
+
+TEST_F(EngineTest, ThreadsDoNotChangeTheTokens) {
+  const Answer two = alone(prompt_of(50), 9, 20);
+  for (const int threads : {1, 3}) {
+    loaded_ = load(data_folder() / "text" / "tiny-scout" / "model.safetensors",
+                   std::make_unique<kernels::ReferenceMachine>(threads));
+    EXPECT_EQ(alone(prompt_of(50), 9, 20).tokens, two.tokens);
+  }
+}
+
+TEST_F(EngineTest, StopsAtAStopTokenWhichIsTheLast) {
+  const Answer free = alone(prompt_of(9), 4, 20);
+  Answer stopped;
+  auto engine = make(100, 1, 64);
+  engine::Request request = request_for(prompt_of(9), 4, 20, &stopped);
+  request.stop_tokens = {free.tokens[5], 1023};
+  ASSERT_TRUE(engine->submit(std::move(request)));
+  while (engine->step()) {
+  }
+  EXPECT_EQ(stopped.finished, engine::FinishReason::kStop);
+  const auto first = std::find(free.tokens.begin(), free.tokens.end(), free.tokens[5]);
+  EXPECT_EQ(stopped.tokens, std::vector<int32_t>(free.tokens.begin(), first + 1));
+}
+
+TEST_F(EngineTest, EndsWhenTheContextIsFull) {
+  Answer answer;
+  auto engine = make(40, 1, 64);
+  ASSERT_TRUE(engine->submit(request_for(prompt_of(30), 1, -1, &answer)));
+  while (engine->step()) {
+  }
+  EXPECT_EQ(answer.tokens.size(), 10u);
+  EXPECT_EQ(answer.finished, engine::FinishReason::kLength);
+  EXPECT_EQ(answer.prompt_done, 30);
+}
+
+TEST_F(EngineTest, ACancelledRequestFreesItsPages) {
+  Answer cancelled, other;
+  auto engine = make(100, 2, 8);
+  const auto id = engine->submit(request_for(prompt_of(60), 1, 30, &cancelled));
+  ASSERT_TRUE(id);
+  ASSERT_TRUE(engine->submit(request_for(prompt_of(20), 2, 10, &other)));
+  for (int step = 0; step < 3; ++step) engine->step();
+  EXPECT_GT(engine->kv_cache().pool(cache::kGlobal).in_use(), 0);
+  engine->cancel(*id);
+  while (engine->step()) {
+  }
+  EXPECT_EQ(cancelled.finished, engine::FinishReason::kCancelled);
+  EXPECT_EQ(other.tokens, alone(prompt_of(20), 2, 10).tokens);
+  for (const cache::Group group : {cache::kGlobal, cache::kLocal}) {
+    EXPECT_EQ(engine->kv_cache().pool(group).in_use(), 0);
+    EXPECT_EQ(engine->kv_cache().pool(group).reserved(), 0);
+  }
+  engine->cancel(*id);  // nothing happens
+}
+
+TEST_F(EngineTest, AListenerMayCancelFromInside) {
+  auto engine = make(100, 1, 64);
+  int tokens = 0;
+  bool ended = false;
+  engine::Request request = request_for(prompt_of(4), 1, 50, nullptr);
+  engine::Engine* raw = engine.get();
+  request.listener = [&](const engine::Event& event) {
+    if (event.token && ++tokens == 3) raw->cancel(event.request);
+    if (event.finished) ended = event.finished == engine::FinishReason::kCancelled;
+  };
+  ASSERT_TRUE(engine->submit(std::move(request)));
+  while (engine->step()) {
+  }
+  EXPECT_EQ(tokens, 3);
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(EngineTest, AKeptCacheIsContinuedNotComputedAgain) {
+  auto engine = make(200, 1, 8);
+  Answer first, second;
+  engine::Request request = request_for(prompt_of(40), 5, 12, &first);
+  request.keep_cache = true;
+  const auto id = engine->submit(std::move(request));
+  ASSERT_TRUE(id);
+  while (engine->step()) {
+  }
+  std::vector<int32_t> conversation = prompt_of(40);
+  conversation.insert(conversation.end(), first.tokens.begin(), first.tokens.end());
+  conversation.insert(conversation.end(), {7, 8, 9});
+  engine::Request next = request_for(conversation, 6, 12, &second);
+  next.continues = *id;
+  ASSERT_TRUE(engine->submit(std::move(next)));
+  int steps = 0;
+  while (engine->step()) ++steps;
+  EXPECT_LE(steps, 14);  // four tokens to compute, not 55 in pieces of 8
+  EXPECT_EQ(second.tokens, alone(conversation, 6, 12).tokens);
+}
+
+// The prompt leaves the kept text inside a chunk that local layers have given up.
+TEST_F(EngineTest, AKeptCacheThatCannotBeRewoundIsComputedAgain) {
+  auto engine = make(200, 1, 64);
+  Answer first, second;
+  engine::Request request = request_for(prompt_of(100), 5, 4, &first);
+  request.keep_cache = true;
+  const auto id = engine->submit(std::move(request));
+  while (engine->step()) {
+  }
+  std::vector<int32_t> other = prompt_of(100);
+  other.resize(41);
+  other.push_back(3);
+  engine::Request next = request_for(other, 6, 8, &second);
+  next.continues = *id;
+  ASSERT_TRUE(engine->submit(std::move(next)));
+  while (engine->step()) {
+  }
+  EXPECT_EQ(second.tokens, alone(other, 6, 8).tokens);
+}
+
+TEST_F(EngineTest, RefusesByName) {
+  auto engine = make(50, 1, 64);
+  Answer unused;
+  const auto refused = [&](std::vector<int32_t> prompt) {
+    const auto result = engine->submit(request_for(std::move(prompt), 1, 5, &unused));
+    return result ? std::string() : result.error().message;
+  };
+  EXPECT_NE(refused({}).find("at least one token"), std::string::npos);
+  EXPECT_NE(refused({1024}).find("below the vocabulary of 1024, found 1024"), std::string::npos);
+  EXPECT_NE(refused({-1}).find("found -1"), std::string::npos);
+  EXPECT_NE(refused(prompt_of(50)).find("fewer tokens than the context of 50, found 50"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace paddock::test
