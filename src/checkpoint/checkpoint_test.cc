@@ -308,6 +308,21 @@ TEST(Reference, SplitsHoldTheUnsplitFileByteForByte) {
   EXPECT_EQ(experts->shape[2], 256);
 }
 
+TEST(Reference, AGgufFileWrittenAgainIsTheSameFile) {
+  for (const char* name : {"gguf/tiny-k-q4_k_m.gguf", "gguf/tiny-k-iq1_dynamic.gguf"}) {
+    const auto path = reference(name);
+    if (path.empty()) GTEST_SKIP() << "no reference data: set PADDOCK_REFERENCE to its folder";
+    const auto original = Checkpoint::open(path);
+    ASSERT_TRUE(original) << original.error().message;
+    std::vector<TensorToWrite> tensors;
+    for (const NamedTensor& tensor : original->tensors()) tensors.push_back({tensor.name, tensor.view});
+    const TemporaryFolder folder;
+    const auto written = write_gguf(folder.path() / "again.gguf", original->metadata().pairs(), tensors);
+    ASSERT_TRUE(written) << written.error().message;
+    EXPECT_TRUE(bytes_of(folder.path() / "again.gguf") == bytes_of(path)) << name;
+  }
+}
+
 TEST(Reference, EveryCheckpointOpens) {
   const auto root = reference("README.md").parent_path();
   if (root.empty()) GTEST_SKIP() << "no reference data: set PADDOCK_REFERENCE to its folder";
