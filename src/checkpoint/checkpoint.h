@@ -1,33 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A checkpoint on disk as named tensors, whatever its container: a safetensors file, a folder of shards, a GGUF file or the
-// first of its splits. Knows no model.
+// A checkpoint on disk as named tensors, whatever its container: a safetensors file, a folder of shards, a GGUF file or
+// the first of its splits. Knows no model.
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/mapped_file.h"
 #include "base/result.h"
 #include "checkpoint/gguf_metadata.h"
-#include "tensor/view.h"
+#include "checkpoint/named_tensor.h"
 
 namespace paddock::checkpoint {
 
 enum class Format { kSafetensors, kGguf };
 
-struct NamedTensor {
-  std::string name;
-  tensor::TensorView view;  // points into the mapping; GGUF extents are turned outermost first
-  uint32_t file = 0;        // index into Checkpoint::files()
-};
-
-// An opened checkpoint. Every header has been checked against its file: each view lies inside its mapping, no two overlap,
-// no name occurs twice. Tensor bytes have not been read. Movable; const methods may be called by any thread.
+// An opened checkpoint. Every header has been checked against its file: each view lies inside its mapping, no two
+// overlap, no name occurs twice. Tensor bytes have not been read. Movable; const methods may be called by any thread.
 class Checkpoint {
  public:
   // `path`: a .gguf file (split files: the first one, the others are found beside it), a .safetensors file, a

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checkpoint/safetensors_writer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+#include <vector>
+
+#include "base/check.h"
+#include "base/utf8.h"
+#include "checkpoint/new_file.h"
+#include "checkpoint/wording.h"
+
+namespace paddock::checkpoint {
+namespace {
+
+constexpr size_t kAlignment = 8;  // bytes; of the header, and so of the data
+
+Result<void> check_tensor(const std::string& file, const TensorToWrite& tensor) {
+  TRY_VOID(check_name(file, "tensor name", tensor.name, kTensorNameLimit));
+  if (tensor.name == "__metadata__")
+    return error(ErrorCode::kInvalidArgument, "{}: a tensor cannot be called __metadata__ in safetensors; rename it",
+                 file);
+  if (tensor::is_block_format(tensor.view.dtype))
+    return error(ErrorCode::kUnsupported, "{}: tensor {}: safetensors cannot hold {}; decode it or write a GGUF file",
+                 file, in_quotes(tensor.name), tensor::name(tensor.view.dtype));
+  const uint64_t bytes = TRY(tensor_bytes(file, tensor.name, tensor.view.dtype, tensor.view.shape));
+  CHECK(bytes == tensor.view.bytes.size());
+  return {};
+}
+
+std::string text(std::string_view value) { return nlohmann::json(value).dump(); }
+
+}  // namespace
+
+Result<void> write_safetensors(const std::filesystem::path& path, std::span<const TensorToWrite> tensors,
+                               TextPairs metadata) {
+  const std::string file = path.string();
+  std::unordered_set<std::string_view> names;
+  std::vector<const TensorToWrite*> ordered;
+  for (const TensorToWrite& tensor : tensors) {
+    TRY_VOID(check_tensor(file, tensor));
+    if (!names.insert(tensor.name).second)
+      return error(ErrorCode::kInvalidArgument, "{}: expected tensor {} once, found it twice; rename one", file,
+                   in_quotes(tensor.name));
+    ordered.push_back(&tensor);
+  }
+  std::stable_sort(ordered.begin(), ordered.end(), [](const TensorToWrite* a, const TensorToWrite* b) {
+    return tensor::info(a->view.dtype).bytes > tensor::info(b->view.dtype).bytes;
+  });
+
+  std::string header = "{";
+  if (!metadata.empty()) {
+    header += "\"__metadata__\":{";
+    std::unordered_set<std::string_view> keys;
+    for (const auto& [key, value] : metadata) {
+      if (!is_valid_utf8(key) || !is_valid_utf8(value) || !keys.insert(key).second)
+        return error(ErrorCode::kInvalidArgument,
+                     "{}: metadata {}: expected a key that occurs once, and UTF-8; mend the pair", file,
+                     in_quotes(key));
+      header += fmt::format("{}{}:{}", header.back() == '{' ? "" : ",", text(key), text(value));
+    }
+    header += '}';
+  }
+  uint64_t offset = 0;
+  for (const TensorToWrite* tensor : ordered) {
+    const uint64_t end = offset + tensor->view.bytes.size();
+    std::string shape = tensor::to_string(tensor->view.shape);
+    shape.erase(std::remove(shape.begin(), shape.end(), ' '), shape.end());
+    header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}}", header == "{" ? "" : ",",
+                          text(tensor->name), tensor::name(tensor->view.dtype), shape, offset, end);
+    offset = end;
+  }
+  header += '}';
+  header.resize((header.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
+
+  NewFile output = TRY(NewFile::create(path));
+  const uint64_t length = header.size();
+  TRY_VOID(output.write(std::as_bytes(std::span(&length, 1))));
+  TRY_VOID(output.write(header));
+  for (const TensorToWrite* tensor : ordered) TRY_VOID(output.write(tensor->view.bytes));
+  return output.commit();
+}
+
+}  // namespace paddock::checkpoint
