@@ -5,6 +5,7 @@
 #include <pcre2.h>
 
 #include <algorithm>
+#include <string>
 
 #include "base/utf8.h"
 
@@ -14,9 +15,54 @@ namespace {
 constexpr size_t kMaxPatternBytes = 1 << 16;
 constexpr uint32_t kMatchLimit = 1'000'000;   // backtracking steps for one match: milliseconds
 constexpr uint32_t kHeapLimitKiB = 64 << 10;  // memory for backtracking where there is no JIT
+// ^ and $ hold at every line, as in Ruby, whose syntax Oniguruma follows.
+constexpr uint32_t kRegexOptions = PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
 constexpr size_t kJitStackBytes = size_t{1} << 20;
 
 const pcre2_code* code_of(const void* code) { return static_cast<const pcre2_code*>(code); }
+
+// What PCRE2 reads differently from Oniguruma, which tokenizers are written for: it counts U+180E among \s as Perl once
+// did, takes letters, numbers of any kind and "_" as \w, and \h as blanks instead of hexadecimal digits. Null for other
+// escapes.
+const char* members_of_escape(char letter) {
+  switch (letter) {
+    case 's': return R"(\t-\r\x20\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+    case 'w': return R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc})";
+    case 'h': return "0-9A-Fa-f";
+    default: return nullptr;
+  }
+}
+
+// Spells out these escapes, and outside of brackets their opposites (in capitals) too.
+std::string with_unicode_escapes(std::string_view pattern) {
+  std::string rewritten;
+  bool in_brackets = false;
+  while (!pattern.empty()) {
+    size_t length = 1;
+    if (pattern[0] == '\\' && pattern.size() > 1) {
+      length = 2;
+      const bool is_opposite = !in_brackets && (pattern[1] == 'S' || pattern[1] == 'W' || pattern[1] == 'H');
+      if (const char* members = members_of_escape(static_cast<char>(is_opposite ? pattern[1] + 32 : pattern[1]))) {
+        rewritten += in_brackets ? "" : is_opposite ? "[^" : "[";
+        rewritten += members;
+        rewritten += in_brackets ? "" : "]";
+        pattern.remove_prefix(length);
+        continue;
+      }
+    } else if (!in_brackets && pattern[0] == '[') {
+      in_brackets = true;
+      if (pattern.substr(length).starts_with('^')) ++length;
+      if (pattern.substr(length).starts_with(']')) ++length;  // in the first place it is a member
+    } else if (in_brackets && pattern.starts_with("[:")) {
+      length = std::min(pattern.find(":]"), pattern.size() - 2) + 2;
+    } else if (in_brackets && pattern[0] == ']') {
+      in_brackets = false;
+    }
+    rewritten += pattern.substr(0, length);
+    pattern.remove_prefix(length);
+  }
+  return rewritten;
+}
 
 struct CompileContext {
   pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
@@ -48,11 +94,13 @@ struct MatchState {
 Result<std::shared_ptr<const RegexSplit>> RegexSplit::compile(std::string_view pattern, bool is_literal) {
   const CompileContext limits;
   pcre2_set_max_pattern_length(limits.context, kMaxPatternBytes);
-  const uint32_t options = PCRE2_UTF | (is_literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C);
+  pcre2_set_newline(limits.context, PCRE2_NEWLINE_LF);
+  const uint32_t options = PCRE2_UTF | (is_literal ? PCRE2_LITERAL : kRegexOptions);
   int reason = 0;
   PCRE2_SIZE place = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &reason,
-                                   &place, limits.context);
+  const std::string source = is_literal ? std::string(pattern) : with_unicode_escapes(pattern);
+  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(), options, &reason, &place,
+                                   limits.context);
   if (code == nullptr) {
     PCRE2_UCHAR message[256] = {};
     pcre2_get_error_message(reason, message, sizeof message);

@@ -187,8 +187,15 @@ Result<void> add_tokens(const TokenizerJson& lists, const AddedById& added, Voca
     }
     TRY_VOID(tokens.add(static_cast<TokenId>(id), token, is_bytes && token == bytes));
   }
-  for (const AddedToken& token : vocabulary.added)
-    if (!tokens.contains(token.id)) TRY_VOID(tokens.add(token.id, token.text, false));
+  for (const AddedToken& token : vocabulary.added) {
+    if (tokens.contains(token.id)) continue;
+    bytes.clear();
+    const bool is_written_the_same = append_byte_level(bytes, token.text) && bytes == token.text;
+    if (const TokenId other = tokens.find(token.text); is_written_the_same && other != kNoToken)
+      return error(ErrorCode::kBadFile, "its token \"{}\" has id {} in model.vocab but {} among the added tokens",
+                   token.text.substr(0, 80), other, token.id);
+    TRY_VOID(tokens.add(token.id, token.text, false));
+  }
   return {};
 }
 
