@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/merge_table.h"
+
+#include <algorithm>
+#include <queue>
+
+#include "text/flat_hash.h"
+
+namespace paddock::text {
+namespace {
+
+// Up to this many tokens, looking through all ranks for the lowest beats keeping a heap.
+constexpr size_t kShort = 64;
+
+uint64_t pair_of(TokenId left, TokenId right) {
+  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+}
+
+}  // namespace
+
+std::vector<Merge> merges_of_ranks(const TokenTable& tokens) {
+  std::vector<Merge> merges;
+  for (TokenId id = 0; id < tokens.size(); ++id) {
+    const std::string_view bytes = tokens.bytes(id);
+    for (size_t cut = 1; cut < bytes.size(); ++cut) {
+      const TokenId left = tokens.find(bytes.substr(0, cut));
+      if (left == kNoToken) continue;
+      const TokenId right = tokens.find(bytes.substr(cut));
+      if (right != kNoToken) merges.push_back({left, right, id, static_cast<uint32_t>(id)});
+    }
+  }
+  return merges;
+}
+
+MergeTable::MergeTable(const std::vector<Merge>& merges)
+    : slots_(slots_for(merges.size())), mask_(slots_.size() - 1), seed_(hash_seed()) {
+  for (const Merge& merge : merges) {
+    const uint64_t pair = pair_of(merge.left, merge.right);
+    slots_[slot_of(pair)] = {pair, merge.rank, merge.result};
+  }
+}
+
+inline size_t MergeTable::slot_of(uint64_t pair) const {
+  size_t slot = fold_product(pair ^ seed_, 0x9E3779B97F4A7C15) & mask_;
+  while (slots_[slot].pair != pair && slots_[slot].pair != UINT64_MAX) slot = (slot + 1) & mask_;
+  return slot;
+}
+
+inline MergeTable::Found MergeTable::find(TokenId left, TokenId right) const {
+  const Slot& slot = slots_[slot_of(pair_of(left, right))];
+  return {slot.rank, slot.result};
+}
+
+void MergeTable::apply(std::vector<TokenId>& tokens) const {
+  if (tokens.size() < 2) return;
+  if (tokens.size() <= kShort)
+    apply_to_short(tokens);
+  else
+    apply_to_long(tokens);
+}
+
+void MergeTable::apply_to_short(std::vector<TokenId>& tokens) const {
+  // merges[i] is what becomes of tokens i and i + 1.
+  std::array<Found, kShort> merges;
+  size_t pairs = tokens.size() - 1;
+  for (size_t left = 0; left < pairs; ++left) merges[left] = find(tokens[left], tokens[left + 1]);
+  while (pairs > 0) {
+    size_t best = 0;
+    for (size_t left = 1; left < pairs; ++left)
+      if (merges[left].rank < merges[best].rank) best = left;
+    if (merges[best].rank == kNoRank) break;
+    tokens[best] = merges[best].result;
+    std::copy(tokens.begin() + static_cast<ptrdiff_t>(best) + 2, tokens.begin() + static_cast<ptrdiff_t>(pairs) + 1,
+              tokens.begin() + static_cast<ptrdiff_t>(best) + 1);
+    std::copy(merges.begin() + best + 1, merges.begin() + pairs, merges.begin() + best);
+    --pairs;
+    if (best > 0) merges[best - 1] = find(tokens[best - 1], tokens[best]);
+    if (best < pairs) merges[best] = find(tokens[best], tokens[best + 1]);
+  }
+  tokens.resize(pairs + 1);
+}
+
+// A heap of the merges that are possible now or were; the tokens are a list linked by position, so that a merge is
+// O(1).
+void MergeTable::apply_to_long(std::vector<TokenId>& tokens) const {
+  struct Candidate {
+    uint32_t rank;
+    TokenId left;  // the tokens that stood there when it was found: another pair may stand there by now
+    TokenId right;
+    size_t position;
+  };
+  const auto is_later = [](const Candidate& one, const Candidate& other) {
+    return one.rank != other.rank ? one.rank > other.rank : one.position > other.position;
+  };
+  constexpr size_t kEnd = SIZE_MAX;
+  std::vector<size_t> next(tokens.size());
+  std::vector<size_t> previous(tokens.size());
+  for (size_t position = 0; position < tokens.size(); ++position) {
+    next[position] = position + 1 < tokens.size() ? position + 1 : kEnd;
+    previous[position] = position > 0 ? position - 1 : kEnd;
+  }
+
+  std::vector<Candidate> found;
+  const auto candidate_at = [&](size_t position, auto&& keep) {
+    if (position == kEnd || next[position] == kEnd) return;
+    const TokenId left = tokens[position];
+    const TokenId right = tokens[next[position]];
+    if (const uint32_t rank = find(left, right).rank; rank != kNoRank) keep(Candidate{rank, left, right, position});
+  };
+  for (size_t position = 0; position < tokens.size(); ++position)
+    candidate_at(position, [&](const Candidate& candidate) { found.push_back(candidate); });
+  std::priority_queue heap(is_later, std::move(found));
+
+  while (!heap.empty()) {
+    const Candidate best = heap.top();
+    heap.pop();
+    const size_t left = best.position;
+    const size_t right = next[left];
+    if (tokens[left] != best.left || right == kEnd || tokens[right] != best.right) continue;  // out of date
+    tokens[left] = find(best.left, best.right).result;
+    tokens[right] = kNoToken;
+    next[left] = next[right];
+    if (next[left] != kEnd) previous[next[left]] = left;
+    const auto keep = [&](const Candidate& candidate) { heap.push(candidate); };
+    candidate_at(previous[left], keep);
+    candidate_at(left, keep);
+  }
+  std::erase(tokens, kNoToken);
+}
+
+}  // namespace paddock::text
