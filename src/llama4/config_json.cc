@@ -85,6 +85,7 @@ Result<int64_t> read_shapes(JsonKeys& keys, ConfigReport* report, const std::str
   if (layers < 1 || layers > 10000) return keys.wrong("num_hidden_layers", "1 to 10000");
   config->width = TRY(keys.required_integer("hidden_size"));
   config->vocabulary = TRY(keys.required_integer("vocab_size"));
+  if (config->vocabulary < 1) return keys.wrong("vocab_size", "a positive number");
   config->query_heads = TRY(keys.required_integer("num_attention_heads"));
   if (config->query_heads < 1) return keys.wrong("num_attention_heads", "a positive number");
   const auto kv_heads = TRY(keys.integer("num_key_value_heads"));
