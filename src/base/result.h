@@ -38,17 +38,23 @@ template <typename... Args>
 
 }  // namespace paddock
 
-// The value of a Result, or an early return of its error: `const Shape shape = TRY(parse_shape(text));`
-#define TRY(...)                                                           \
-  ({                                                                       \
-    auto try_result = (__VA_ARGS__);                                       \
-    if (!try_result) return tl::unexpected(std::move(try_result).error()); \
-    std::move(try_result).value();                                         \
+// Each use names its variable anew, so that one TRY may stand inside another.
+#define PADDOCK_TRY_JOIN(left, right) left##right
+#define PADDOCK_TRY_NAME(number) PADDOCK_TRY_JOIN(try_result_, number)
+#define PADDOCK_TRY(name, ...)                                 \
+  ({                                                           \
+    auto name = (__VA_ARGS__);                                 \
+    if (!name) return tl::unexpected(std::move(name).error()); \
+    std::move(name).value();                                   \
   })
+#define PADDOCK_TRY_VOID(name, ...)                            \
+  do {                                                         \
+    auto name = (__VA_ARGS__);                                 \
+    if (!name) return tl::unexpected(std::move(name).error()); \
+  } while (false)
+
+// The value of a Result, or an early return of its error: `const Shape shape = TRY(parse_shape(text));`
+#define TRY(...) PADDOCK_TRY(PADDOCK_TRY_NAME(__COUNTER__), __VA_ARGS__)
 
 // The same for Result<void>.
-#define TRY_VOID(...)                                                      \
-  do {                                                                     \
-    auto try_result = (__VA_ARGS__);                                       \
-    if (!try_result) return tl::unexpected(std::move(try_result).error()); \
-  } while (false)
+#define TRY_VOID(...) PADDOCK_TRY_VOID(PADDOCK_TRY_NAME(__COUNTER__), __VA_ARGS__)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Text with provenance: which parts a chat template wrote itself, and which came from what it was given.
+// Text with provenance: which part a template wrote and which part came from messages.
 
 #include <string>
 #include <vector>
 
 namespace paddock::text {
 
+// Special tokens are recognised only where their whole text came from the template.
 struct RenderedSpan {
   std::string text;
   bool from_template;
