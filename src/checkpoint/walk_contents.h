@@ -3,7 +3,7 @@
 // For fuzz targets: touches everything that a parser has let through.
 
 #include <cstddef>
-#include <numeric>
+#include <span>
 #include <vector>
 
 #include "base/check.h"

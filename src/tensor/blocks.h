@@ -3,6 +3,7 @@
 // GGUF's block formats as they lie in a file, without alignment: every field is bytes, wider numbers are little-endian.
 // What the fields mean is in the decoders (decode_*.cc).
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
