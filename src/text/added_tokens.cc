@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "text/unicode_classes.h"
 
 namespace paddock::text {
@@ -25,6 +26,8 @@ size_t space_begin(std::string_view text, size_t begin, size_t end) {
 }  // namespace
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
+  // Text is searched once it is valid UTF-8; a part of a character must not be found inside of one.
+  std::erase_if(tokens_, [](const AddedToken& token) { return token.text.empty() || !is_valid_utf8(token.text); });
   std::sort(tokens_.begin(), tokens_.end(),
             [](const AddedToken& one, const AddedToken& other) { return one.text < other.text; });
   for (const AddedToken& token : tokens_) {

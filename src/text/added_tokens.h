@@ -30,6 +30,7 @@ struct TextRange {
 // Const methods may be called by any thread.
 class AddedTokens {
  public:
+  // Those whose text is empty or ill-formed are left out: no text holds them.
   explicit AddedTokens(std::vector<AddedToken> tokens);
 
   const AddedToken* find(std::string_view text) const;

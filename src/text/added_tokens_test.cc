@@ -34,6 +34,11 @@ TEST(AddedTokens, SpecialOnesNeedTrust) {
   EXPECT_EQ(matches(tokens, "ab ab ab", {{0, 2}, {4, 8}}), (Found{"0-2:1", "6-8:1"}));
 }
 
+TEST(AddedTokens, PartsOfCharactersAreNotFound) {
+  const AddedTokens tokens({{.id = 1, .text = "\xBD", .special = false}, {.id = 2, .text = "", .special = false}});
+  EXPECT_EQ(matches(tokens, "\u00BD", {{0, 2}}), Found{});
+}
+
 TEST(AddedTokens, WhitespaceAndOrder) {
   const AddedTokens tokens({{.id = 1, .text = "x", .takes_space_left = true, .takes_space_right = true},
                             {.id = 2, .text = "y", .special = false, .after_others = true}});

@@ -11,6 +11,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Llama 4's tokenizer.json has 28 MB; what is read takes a few times as much memory.
+constexpr size_t kMaxFileBytes = size_t{256} << 20;
+
 bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
@@ -30,6 +33,9 @@ Result<fs::path> tokenizer_file(const fs::path& path) {
 Result<Vocabulary> load_vocabulary(const fs::path& path) {
   const fs::path file = TRY(tokenizer_file(path));
   const MappedFile mapped = TRY(MappedFile::open(file));
+  if (mapped.bytes().size() > kMaxFileBytes)
+    return error(ErrorCode::kLimit, "{}: {} bytes; expected a tokenizer.json or tokenizer.model of at most {}",
+                 file.string(), mapped.bytes().size(), kMaxFileBytes);
   const std::string_view content(reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size());
   const size_t first = content.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos)

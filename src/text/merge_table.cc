@@ -18,7 +18,7 @@ uint64_t pair_of(TokenId left, TokenId right) {
 
 }  // namespace
 
-std::vector<Merge> merges_of_ranks(const TokenTable& tokens) {
+Result<std::vector<Merge>> merges_of_ranks(const TokenTable& tokens) {
   std::vector<Merge> merges;
   for (TokenId id = 0; id < tokens.size(); ++id) {
     const std::string_view bytes = tokens.bytes(id);
@@ -28,6 +28,9 @@ std::vector<Merge> merges_of_ranks(const TokenTable& tokens) {
       const TokenId right = tokens.find(bytes.substr(cut));
       if (right != kNoToken) merges.push_back({left, right, id, static_cast<uint32_t>(id)});
     }
+    if (merges.size() > kMaxMerges)
+      return error(ErrorCode::kLimit, "its tokens can be merged in more than {} ways; expected a vocabulary of text",
+                   kMaxMerges);
   }
   return merges;
 }

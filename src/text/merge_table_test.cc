@@ -60,7 +60,7 @@ TEST(MergeTable, RanksImplyEveryWayToMakeAToken) {
   TokenTable tokens;
   const char* texts[] = {"a", "b", "aa", "aab", "ab", "zz"};
   for (TokenId id = 0; id < 6; ++id) ASSERT_TRUE(tokens.add(id, texts[id], true));
-  const std::vector<Merge> merges = merges_of_ranks(tokens);
+  const std::vector<Merge> merges = merges_of_ranks(tokens).value();
   const auto has = [&](TokenId left, TokenId right, TokenId result) {
     return std::any_of(merges.begin(), merges.end(), [&](const Merge& merge) {
       return merge.left == left && merge.right == right && merge.result == result &&
@@ -72,6 +72,16 @@ TEST(MergeTable, RanksImplyEveryWayToMakeAToken) {
   EXPECT_TRUE(has(0, 4, 3));
   EXPECT_TRUE(has(2, 1, 3));
   EXPECT_TRUE(has(0, 1, 4));
+}
+
+TEST(MergeTable, TokensInsideTokensAreBounded) {
+  TokenTable tokens;
+  for (char letter = 'a'; letter <= 'z'; ++letter)
+    for (size_t length = 1; length <= 1000; ++length)
+      ASSERT_TRUE(tokens.add(tokens.size(), std::string(length, letter), true));
+  const auto merges = merges_of_ranks(tokens);
+  ASSERT_FALSE(merges);
+  EXPECT_EQ(merges.error().code, ErrorCode::kLimit);
 }
 
 }  // namespace

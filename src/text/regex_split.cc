@@ -69,24 +69,43 @@ struct CompileContext {
   ~CompileContext() { pcre2_compile_context_free(context); }
 };
 
-// What one thread needs while it matches.
-struct MatchState {
-  explicit MatchState(const pcre2_code* code) : data(pcre2_match_data_create_from_pattern(code, nullptr)) {
-    pcre2_set_match_limit(context, kMatchLimit);
-    pcre2_set_heap_limit(context, kHeapLimitKiB);
-    pcre2_jit_stack_assign(context, nullptr, jit_stack);
+// What one thread needs to match any pattern. Made once a thread: text may come in a great many small parts.
+class MatchState {
+ public:
+  static MatchState& of_this_thread() {
+    static thread_local MatchState state;
+    return state;
   }
-  ~MatchState() {
-    pcre2_match_data_free(data);
-    pcre2_match_context_free(context);
-    pcre2_jit_stack_free(jit_stack);
+
+  // Where the first match at `from` or after begins and ends; false where there is none within the limits.
+  bool find(const pcre2_code* code, std::string_view text, size_t from, size_t& begin, size_t& end) {
+    // The number of groups that matched, or 0 where they are more than the one pair of offsets that is asked for.
+    const int matched = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                                    PCRE2_NO_UTF_CHECK, data_, context_);
+    if (matched < 0) return false;
+    begin = pcre2_get_ovector_pointer(data_)[0];
+    end = pcre2_get_ovector_pointer(data_)[1];
+    return true;
   }
+
   MatchState(const MatchState&) = delete;
   MatchState& operator=(const MatchState&) = delete;
 
-  pcre2_jit_stack* jit_stack = pcre2_jit_stack_create(size_t{32} << 10, kJitStackBytes, nullptr);
-  pcre2_match_context* context = pcre2_match_context_create(nullptr);
-  pcre2_match_data* data;
+ private:
+  MatchState() {
+    pcre2_set_match_limit(context_, kMatchLimit);
+    pcre2_set_heap_limit(context_, kHeapLimitKiB);
+    pcre2_jit_stack_assign(context_, nullptr, jit_stack_);
+  }
+  ~MatchState() {
+    pcre2_match_data_free(data_);
+    pcre2_match_context_free(context_);
+    pcre2_jit_stack_free(jit_stack_);
+  }
+
+  pcre2_jit_stack* jit_stack_ = pcre2_jit_stack_create(size_t{32} << 10, kJitStackBytes, nullptr);
+  pcre2_match_context* context_ = pcre2_match_context_create(nullptr);
+  pcre2_match_data* data_ = pcre2_match_data_create(1, nullptr);
 };
 
 }  // namespace
@@ -116,18 +135,16 @@ Result<std::shared_ptr<const RegexSplit>> RegexSplit::compile(std::string_view p
 RegexSplit::~RegexSplit() { pcre2_code_free(static_cast<pcre2_code*>(code_)); }
 
 void RegexSplit::split(std::string_view text, const std::function<void(std::string_view, bool)>& sink) const {
-  const MatchState state(code_of(code_));
   const auto emit = [&](size_t begin, size_t end, bool is_match) {
     if (end > begin) sink(text.substr(begin, end - begin), is_match);
   };
   size_t done = 0;  // everything before has been emitted
   for (size_t from = 0; from < text.size();) {
-    const int count = pcre2_match(code_of(code_), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                                  PCRE2_NO_UTF_CHECK, state.data, state.context);
-    if (count < 0) break;  // no further match, or a limit was reached
-    const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(state.data);
-    const size_t begin = std::max(offsets[0], done);  // \K in a lookaround may report what lies before or backwards
-    const size_t end = std::max(offsets[1], begin);
+    size_t begin = 0;
+    size_t end = 0;
+    if (!MatchState::of_this_thread().find(code_of(code_), text, from, begin, end)) break;
+    begin = std::max(begin, done);  // \K in a lookaround may report what lies before or backwards
+    end = std::max(end, begin);
     emit(done, begin, false);
     emit(begin, end, true);
     done = end;

@@ -23,7 +23,7 @@ Tokenizer make_tokenizer(SplitStep step, bool whole_pieces_first) {
   for (const char* text : {"th", "the", " t", " the", "  ", "    ", "\n\n", "aa", "aaaa", "ab", "aab", "\xC3\xA9", "12",
                            "123", "<|", "|>"})
     CHECK(vocabulary.tokens.add(vocabulary.tokens.size(), text, true).has_value());
-  vocabulary.merges = merges_of_ranks(vocabulary.tokens);
+  vocabulary.merges = merges_of_ranks(vocabulary.tokens).value();
   for (const char* text : {"<|eot|>", "<|e", "|>"}) {
     const TokenId id = vocabulary.tokens.size();
     CHECK(vocabulary.tokens.add(id, text, false).has_value());

@@ -17,6 +17,7 @@ const UnicodeClasses& UnicodeClasses::instance() {
 UnicodeClasses::UnicodeClasses() {
   using Page = std::array<CharClass, 256>;
   std::map<Page, uint8_t> known;
+  Page before{};  // most pages equal the one before them
   const std::span<const UnicodeRange> ranges = unicode_ranges();
   size_t range = 0;
   for (size_t page_index = 0; page_index < kPages; ++page_index) {
@@ -31,6 +32,11 @@ UnicodeClasses::UnicodeClasses() {
       std::fill(page.begin() + (first - base), page.begin() + (last - base) + 1, ranges[range].char_class);
       if (ranges[range].last > page_last) break;
     }
+    if (page_index > 0 && page == before) {
+      page_of_[page_index] = page_of_[page_index - 1];
+      continue;
+    }
+    before = page;
     CHECK(known.size() < kDistinctPages || known.contains(page));
     const auto [entry, is_new] = known.emplace(page, static_cast<uint8_t>(known.size()));
     if (is_new) std::copy(page.begin(), page.end(), pages_ + (size_t{entry->second} << 8));

@@ -10,8 +10,6 @@
 namespace paddock::text {
 namespace {
 
-constexpr size_t kMaxFileBytes = size_t{256} << 20;
-
 constexpr std::array<int8_t, 256> base64_values() {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::array<int8_t, 256> values{};
@@ -62,9 +60,6 @@ Result<void> add_line(std::string_view line, std::string_view source, size_t num
 }  // namespace
 
 Result<Vocabulary> vocabulary_from_ranks(std::string_view file, std::string_view source) {
-  if (file.size() > kMaxFileBytes)
-    return error(ErrorCode::kLimit, "{}: {} bytes; a tokenizer.model has at most {}", source, file.size(),
-                 kMaxFileBytes);
   if (file.starts_with("\n\x0E\n") || file.starts_with("\n\r\n"))
     return error(ErrorCode::kUnsupported,
                  "{}: a SentencePiece model, as Llama 2 has; expected the byte-level tokenizer.model of Llama 3 or 4",
@@ -94,7 +89,9 @@ Result<Vocabulary> vocabulary_from_ranks(std::string_view file, std::string_view
                    byte);
   }
 
-  vocabulary.merges = merges_of_ranks(tokens);
+  auto merges = merges_of_ranks(tokens);
+  if (!merges) return error(merges.error().code, "{}: {}", source, merges.error().message);
+  vocabulary.merges = std::move(*merges);
   vocabulary.whole_pieces_first = true;
   vocabulary.cut_long_runs = true;
   const bool is_llama3 = ranks == kLlama3Ranks;

@@ -329,6 +329,9 @@ TEST(LoadTokenizer, TakesAFolderOrAFile) {
   EXPECT_FALSE(load_tokenizer(folder)->add_bos());
   std::ofstream(folder / "tokenizer_config.json") << "{";
   EXPECT_NE(load_tokenizer(folder).error().message.find("tokenizer_config.json"), std::string::npos);
+  std::ofstream(folder / "huge") << "{";
+  std::filesystem::resize_file(folder / "huge", size_t{300} << 20);  // sparse
+  EXPECT_EQ(load_tokenizer(folder / "huge").error().code, ErrorCode::kLimit);
   std::ofstream(folder / "empty") << " \n";
   EXPECT_NE(load_tokenizer(folder / "empty").error().message.find("empty"), std::string::npos);
   EXPECT_EQ(load_tokenizer(folder / "nowhere").error().code, ErrorCode::kNotFound);
