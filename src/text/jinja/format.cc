@@ -51,7 +51,8 @@ Result<Spec> parse_spec(std::string_view text) {
   size_t offset = 0;
   const auto at = [&](size_t index) { return index < text.size() ? text[index] : '\0'; };
   const size_t after_fill = text.empty() ? 0 : next_character(text, 0);
-  if (is_align(at(after_fill)) && after_fill > 0) {
+  const bool has_fill = after_fill > 0 && is_align(at(after_fill));
+  if (has_fill) {
     spec.fill = text.substr(0, after_fill);
     spec.align = text[after_fill];
     offset = after_fill + 1;
@@ -61,8 +62,9 @@ Result<Spec> parse_spec(std::string_view text) {
   }
   if (at(offset) == '+' || at(offset) == '-' || at(offset) == ' ') spec.sign = text[offset++];
   if (at(offset) == '#') spec.alternate = true, ++offset;
-  if (at(offset) == '0') {
-    if (spec.align == 0) spec.fill = "0", spec.align = '=';
+  if (at(offset) == '0') {  // zeros between the sign and the digits, unless a fill or an alignment says otherwise
+    if (!has_fill) spec.fill = "0";
+    if (spec.align == 0 && !has_fill) spec.align = '=';
     ++offset;
   }
   spec.width = TRY(read_number(text, offset));
@@ -207,8 +209,10 @@ class PercentFormatter {
       TRY_VOID(out_.check());
     }
     out_.append(format_, plain_begin, bytes_.size());
-    const bool all_used =
-        used_ == positional_.size() || values_.is<DictPtr>() || (used_ == 0 && !values_.is<Tuple>() && named_);
+    // Python asks for no more places where the only value has items to name: a mapping, but also a list.
+    const bool has_items =
+        values_.is<DictPtr>() || values_.is<List>() || values_.is<Range>() || values_.is<Undefined>();
+    const bool all_used = used_ == positional_.size() || has_items;
     if (!all_used) return failure("a %-format was given more values than it has places for");
     return out_.finish();
   }
@@ -241,7 +245,6 @@ class PercentFormatter {
       const Value* value = (*dict)->find(name);
       if (!value) return failure("a %-format names '{}', which its mapping does not have", name);
       named = *value;
-      named_ = true;
       offset = close + 1;
     }
     bool zero = false;
@@ -330,7 +333,6 @@ class PercentFormatter {
   TextBuilder out_;
   std::vector<Value> positional_;
   size_t used_ = 0;
-  bool named_ = false;
 };
 
 class BraceFormatter {

@@ -214,6 +214,8 @@ class Parser : public ExpressionParser {
       } else if (!code.parameters.empty() && code.parameters.back().fallback) {
         return syntax_error(name.line, "the parameter {} needs a default, because one before it has one", name.text);
       }
+      if (name.text == "caller" && !parameter.fallback)
+        return syntax_error(name.line, "a parameter named caller needs a default, because not every call gives it");
       code.parameters.push_back(std::move(parameter));
       if (!at(TokenKind::kRightParenthesis)) TRY_VOID(expect(TokenKind::kComma));
     }

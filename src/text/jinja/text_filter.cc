@@ -30,15 +30,19 @@ Result<Value> apply_title(Runtime& runtime, const Value& subject, const Argument
   const Value string = TRY(to_string(subject, runtime.budget));
   const Text& text = *string.text();
   TRY_VOID(runtime.budget.scan(4 * text.size()));
+  const auto begins_word_after = [](char32_t character) {
+    return is_space(character) || std::u32string_view(U"-({[<").find(character) != std::u32string_view::npos;
+  };
   TextBuilder out(runtime.budget);
-  bool begins_word = true;
-  for (size_t offset = 0; offset < text.size(); offset = next_character(text.bytes(), offset)) {
-    const char32_t character = character_at(text.bytes(), offset);
-    std::string mapped;
-    append_mapped(mapped, text.bytes(), offset, begins_word ? Case::kUpper : Case::kLower);
-    out.append(mapped, text.from_template_at(offset));
-    begins_word = is_space(character) || character == '-' || character == '(' || character == '{' || character == '[' ||
-                  character == '<';
+  for (size_t begin = 0; begin < text.size();) {
+    // One character in upper case and the rest of its word in lower: what ends a word has no case.
+    size_t end = begin;
+    do end = next_character(text.bytes(), end);
+    while (end < text.size() && !begins_word_after(character_at(text.bytes(), previous_character(text.bytes(), end))));
+    const Text first = text.slice(begin, next_character(text.bytes(), begin));
+    out.append(*TRY(map_case(first, Case::kUpper, runtime.budget)).text());
+    out.append(*TRY(map_case(text.slice(begin + first.size(), end), Case::kLower, runtime.budget)).text());
+    begin = end;
   }
   return out.finish();
 }
@@ -88,17 +92,18 @@ Result<Value> apply_center(Runtime& runtime, const Value& subject, const Argumen
 
 Result<Value> apply_truncate(Runtime& runtime, const Value& subject, const Arguments& arguments) {
   const Bound bound = TRY(Bound::bind("truncate", arguments, {"length", "killwords", "end", "leeway"}));
-  const Value string = TRY(to_string(subject, runtime.budget));
-  const Text& text = *string.text();
   Text end("...", false);
   if (bound.get(2)) end = *TRY(bound.text(2));
   const int64_t length = TRY(bound.index_or(0, 255));
   const int64_t leeway = TRY(bound.index_or(3, 5));
   const auto kept = length - static_cast<int64_t>(count_characters(end.bytes()));
   if (kept < 0 || leeway < 0) return failure("truncate needs a length of at least its end's and no negative leeway");
+  const auto own_length = length_of(subject);
+  if (!own_length) return failure("truncate takes a text, not {}", type_name(subject));
+  if (*own_length - leeway <= length) return subject;
+  if (!subject.text()) return failure("truncate takes a text, not {}", type_name(subject));
+  const Text& text = *subject.text();
   TRY_VOID(runtime.budget.scan(2 * text.size()));
-  const auto characters = static_cast<int64_t>(count_characters(text.bytes()));
-  if (characters - leeway <= length) return string;
   size_t cut = offset_of_character(text.bytes(), static_cast<size_t>(kept));
   if (!bound.is_true_at(1)) cut = std::min(cut, find_last(text.bytes(), " ", 0, cut));  // back to the last whole word
   TextBuilder out(runtime.budget);
