@@ -3,14 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstring>
+#include <ctime>
 #include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/gguf_writer.h"
 #include "checkpoint/refusal.h"
@@ -364,13 +363,13 @@ TEST(Gguf, OpensALargeVocabularyInAMoment) {
       {"tokenizer.ggml.token_type", std::vector<int64_t>(200000, 1)}};
   const TemporaryFolder folder;
   ASSERT_TRUE(write_gguf(folder.path() / "x.gguf", pairs, {}));
-  const Stopwatch watch;
+  const std::clock_t start = std::clock();  // of the processor: what else the machine does must not count
   const auto opened = Checkpoint::open(folder.path() / "x.gguf");
-  const double seconds = watch.seconds();
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   ASSERT_TRUE(opened);
   EXPECT_EQ(std::get<std::vector<std::string_view>>(*opened->metadata().find("tokenizer.ggml.merges")).back(),
             "token 639999");
-  EXPECT_LT(seconds, 0.5);  // 0.01 alone on the machine; this bound stands for a sanitizer build beside others
+  EXPECT_LT(seconds, 0.5);  // 0.014 in a release build; the bound is for the sanitizers
   RecordProperty("milliseconds", std::to_string(seconds * 1000));
 }
 
