@@ -22,7 +22,7 @@ struct Merge {
 // Every merge that tiktoken's rule implies: two neighbours merge where their bytes together are a token, ranked by its
 // id. Llama 4 has 439,802; a made-up vocabulary of tokens inside tokens could have as many as its bytes, so more than
 // kMaxMerges are refused.
-constexpr size_t kMaxMerges = 1 << 23;
+constexpr size_t kMaxMerges = 1 << 22;
 Result<std::vector<Merge>> merges_of_ranks(const TokenTable& tokens);
 
 // Const methods may be called by any thread.

@@ -76,7 +76,7 @@ TEST(MergeTable, RanksImplyEveryWayToMakeAToken) {
 
 TEST(MergeTable, TokensInsideTokensAreBounded) {
   TokenTable tokens;
-  for (char letter = 'a'; letter <= 'z'; ++letter)
+  for (char letter = 'a'; letter < 'k'; ++letter)
     for (size_t length = 1; length <= 1000; ++length)
       ASSERT_TRUE(tokens.add(tokens.size(), std::string(length, letter), true));
   const auto merges = merges_of_ranks(tokens);

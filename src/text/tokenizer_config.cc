@@ -2,22 +2,44 @@
 #include "text/tokenizer_config.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
-#include "base/json.h"
+#include "base/json_walk.h"
 
 namespace paddock::text {
 namespace {
 
-// A token is written as its text or as an object that holds it under "content"; null and absence are nullopt.
-Result<std::optional<std::string>> token_text(const Json& config, const char* key, std::string_view source) {
-  const auto found = config.find(key);
-  if (found == config.end() || found->is_null()) return std::nullopt;
-  const Json* text = &*found;
-  if (text->is_object() && text->contains("content")) text = &text->at("content");
-  if (!text->is_string())
-    return error(ErrorCode::kBadFile, "{}: \"{}\" is {}; expected a token's text", source, key, found->type_name());
-  return text->get<std::string>();
+constexpr int kMaxDepth = 64;
+
+// Where the text of the token under `key` is kept; null for other keys.
+std::optional<std::string>* token_under(TokenizerConfig& config, std::string_view key) {
+  if (key == "bos_token") return &config.bos_token;
+  if (key == "eos_token") return &config.eos_token;
+  if (key == "pad_token") return &config.pad_token;
+  return nullptr;
+}
+
+Result<void> read_item(const JsonItem& item, std::string_view source, TokenizerConfig& config) {
+  using Kind = JsonItem::Kind;
+  if (item.keys.empty()) {
+    if (item.kind == Kind::kObjectStart || item.kind == Kind::kObjectEnd) return {};
+    return error(ErrorCode::kBadFile, "{}: holds {}; expected a JSON object", source, item.text);
+  }
+  const std::string& key = item.keys.front();
+  const bool is_null = item.kind == Kind::kOther && item.text == "null";
+  if (std::optional<std::string>* token = token_under(config, key)) {
+    // Written as its text, or as an object that holds it under "content".
+    const bool is_content = item.keys.size() == 2 && item.keys[1] == "content";
+    const bool is_object = item.kind == Kind::kObjectStart || item.kind == Kind::kObjectEnd;
+    if (is_null || (is_object && item.keys.size() == 1) || (item.keys.size() > 1 && !is_content)) return {};
+    if (item.kind != Kind::kString)
+      return error(ErrorCode::kBadFile, "{}: \"{}\" is not a text; expected a token's", source, key);
+    *token = std::string(item.text);
+  } else if (key == "add_bos_token" && !is_null) {
+    if (item.kind != Kind::kOther || (item.text != "true" && item.text != "false"))
+      return error(ErrorCode::kBadFile, "{}: \"{}\" is neither true nor false", source, key);
+    config.add_bos_token = item.text == "true";
+  }
+  return {};
 }
 
 std::optional<TokenId> id_of(const Vocabulary& vocabulary, const std::optional<std::string>& text) {
@@ -32,19 +54,8 @@ std::optional<TokenId> id_of(const Vocabulary& vocabulary, const std::optional<s
 }  // namespace
 
 Result<TokenizerConfig> parse_tokenizer_config(std::string_view file, std::string_view source) {
-  const Json json = TRY(parse_json(file, source));
-  if (!json.is_object())
-    return error(ErrorCode::kBadFile, "{}: holds {}; expected a JSON object", source, json.type_name());
   TokenizerConfig config;
-  config.bos_token = TRY(token_text(json, "bos_token", source));
-  config.eos_token = TRY(token_text(json, "eos_token", source));
-  config.pad_token = TRY(token_text(json, "pad_token", source));
-  if (const auto add_bos = json.find("add_bos_token"); add_bos != json.end() && !add_bos->is_null()) {
-    if (!add_bos->is_boolean())
-      return error(ErrorCode::kBadFile, "{}: \"add_bos_token\" is {}; expected true or false", source,
-                   add_bos->type_name());
-    config.add_bos_token = add_bos->get<bool>();
-  }
+  TRY_VOID(walk_json(file, source, kMaxDepth, [&](const JsonItem& item) { return read_item(item, source, config); }));
   return config;
 }
 

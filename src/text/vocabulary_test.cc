@@ -136,7 +136,13 @@ TEST(TokenizerConfig, WinsOverTheTokenizer) {
   EXPECT_EQ(vocabulary.pad, std::nullopt);
   EXPECT_EQ(vocabulary.stop, (Ids{1006, 1012, 1013, 1014}));
   EXPECT_FALSE(parse_tokenizer_config("[]", "x"));
+  EXPECT_FALSE(parse_tokenizer_config("3", "x"));
   EXPECT_FALSE(parse_tokenizer_config(R"({"bos_token": 3})", "x"));
+  EXPECT_FALSE(parse_tokenizer_config(R"({"bos_token": ["a"]})", "x"));
+  EXPECT_FALSE(parse_tokenizer_config(R"({"bos_token": {"content": 1}})", "x"));
+  EXPECT_EQ(
+      parse_tokenizer_config(R"({"x": {"bos_token": 3}, "bos_token": {"id": [1], "content": "a"}})", "x")->bos_token,
+      "a");
   EXPECT_FALSE(parse_tokenizer_config(R"({"add_bos_token": "yes"})", "x"));
   EXPECT_EQ(parse_tokenizer_config(R"({"bos_token": null})", "x")->bos_token, std::nullopt);
 }
