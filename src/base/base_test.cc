@@ -43,6 +43,18 @@ TEST(Json, RefusesDuplicateKeysDepthAndTrailingText) {
   EXPECT_FALSE(parse_json("NaN", "x"));
 }
 
+TEST(Json, KeepsIntegersBeyond64BitsWhenAsked) {
+  const char* text = R"([18446744073709551615, 18446744073709551616, -9223372036854775809, 1e20, 1.0])";
+  EXPECT_EQ(parse_json(text, "x").value()[1], 18446744073709551616.0);
+  const Json value = parse_json(text, "x", {.exact_integers = true}).value();
+  EXPECT_EQ(value[0], 18446744073709551615u);
+  EXPECT_EQ(big_integer(value[1]), "18446744073709551616");
+  EXPECT_EQ(big_integer(value[2]), "-9223372036854775809");
+  EXPECT_EQ(value[3], 1e20);
+  EXPECT_EQ(value[4], 1.0);
+  EXPECT_EQ(big_integer(value[0]), std::nullopt);
+}
+
 TEST(Json, RepairsSurrogatesOnlyWhenAsked) {
   const char* lone = R"(["\ud800x", "\udc00", "\ud83d\ude00", "\\ud800"])";
   EXPECT_FALSE(parse_json(lone, "x"));

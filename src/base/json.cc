@@ -2,8 +2,10 @@
 #include "base/json.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/utf8.h"
@@ -51,29 +53,95 @@ std::string replace_lone_surrogates(std::string_view text) {
   return repaired;
 }
 
-// Builds the value and watches what the library lets pass: depth and duplicate keys.
+constexpr uint8_t kBigInteger = 1;  // the subtype of binary values that hold the digits of an integer
+
+// Builds the value from the parser's events, and refuses what the library lets pass: depth and duplicate keys.
 class StrictBuilder {
  public:
-  explicit StrictBuilder(int depth_limit) : depth_limit_(depth_limit) {}
+  StrictBuilder(std::string_view source, const JsonLimits& limits) : source_(source), limits_(limits) {}
 
-  // nlohmann's callback: returning true keeps the value.
-  bool operator()(int depth, Json::parse_event_t event, Json& value) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      if (depth >= depth_limit_) throw std::length_error("depth");
-      if (event == Event::object_start) keys_.emplace_back();
-    } else if (event == Event::object_end) {
-      keys_.pop_back();
-    } else if (event == Event::key) {
-      const auto& key = value.get_ref<const std::string&>();
-      if (!keys_.back().insert(key).second) throw std::invalid_argument(key);
-    }
+  Result<Json> finish() {
+    if (failed_) return tl::unexpected(std::move(*failed_));
+    return std::move(root_);
+  }
+
+  // The parser's events. False stops it.
+  bool null() { return add(nullptr); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(int64_t value) { return add(value); }
+  bool number_unsigned(uint64_t value) { return add(value); }
+  bool number_float(double value, const std::string& text) {
+    if (!limits_.exact_integers || text.find_first_of(".eE") != std::string::npos) return add(value);
+    return add(Json::binary({text.begin(), text.end()}, kBigInteger));
+  }
+  bool string(std::string& value) { return add(std::move(value)); }
+  bool binary(Json::binary_t& value) { return add(std::move(value)); }
+  bool start_object(size_t) {
+    keys_.emplace_back();
+    return open(Json::object());
+  }
+  bool start_array(size_t) { return open(Json::array()); }
+  bool end_object() {
+    keys_.pop_back();
+    open_.pop_back();
     return true;
+  }
+  bool end_array() {
+    open_.pop_back();
+    return true;
+  }
+  bool key(std::string& name) {
+    if (!keys_.back().insert(name).second)
+      return fail("{}: JSON has the key \"{}\" twice in one object; remove one of them", source_,
+                  std::string_view(name).substr(0, 200));
+    key_ = std::move(name);
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const Json::exception& problem) {
+    // The library's sentence ends with an excerpt of the input, which may be megabytes long.
+    std::string reason = std::string(problem.what()).substr(0, 300);
+    if (const size_t after_tag = reason.find("] "); after_tag != std::string::npos)
+      reason = reason.substr(after_tag + 2);
+    return fail("{}: not valid JSON: {}", source_, replace_invalid_utf8(reason));
   }
 
  private:
-  int depth_limit_;
+  template <typename... Args>
+  bool fail(fmt::format_string<Args...> format, Args&&... args) {
+    failed_ = Error{ErrorCode::kBadFile, fmt::format(format, std::forward<Args>(args)...)};
+    return false;
+  }
+
+  Json* place(Json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return &root_;
+    }
+    Json& parent = *open_.back();
+    if (parent.is_array()) return &parent.emplace_back(std::move(value));
+    // Not parent[key_], which looks through all keys: that this one is new was found out faster.
+    auto& entries = parent.get_ref<Json::object_t&>();
+    entries.emplace_back(std::move(key_), std::move(value));
+    return &entries.back().second;
+  }
+  bool add(Json value) {
+    place(std::move(value));
+    return true;
+  }
+  bool open(Json value) {
+    if (static_cast<int>(open_.size()) >= limits_.depth)
+      return fail("{}: JSON is nested deeper than {} levels", source_, limits_.depth);
+    open_.push_back(place(std::move(value)));
+    return true;
+  }
+
+  std::string_view source_;
+  JsonLimits limits_;
+  Json root_;
+  std::string key_;                                    // of the next value
+  std::vector<Json*> open_;                            // arrays and objects; none moves before it is closed
   std::vector<std::unordered_set<std::string>> keys_;  // of the objects that are open
+  std::optional<Error> failed_;
 };
 
 }  // namespace
@@ -87,21 +155,14 @@ Result<Json> parse_json(std::string_view text, std::string_view source, const Js
   // The library takes a NUL for the end of the text and would not look behind it.
   if (const size_t offset = text.find('\0'); offset != std::string_view::npos)
     return error(ErrorCode::kBadFile, "{}: not valid JSON: it has a zero byte at offset {}", source, offset);
-  try {
-    StrictBuilder builder(limits.depth);
-    return Json::parse(text.begin(), text.end(), std::ref(builder));
-  } catch (const std::length_error&) {
-    return error(ErrorCode::kBadFile, "{}: JSON is nested deeper than {} levels", source, limits.depth);
-  } catch (const std::invalid_argument& duplicate) {
-    return error(ErrorCode::kBadFile, "{}: JSON has the key \"{}\" twice in one object; remove one of them", source,
-                 std::string_view(duplicate.what()).substr(0, 200));
-  } catch (const Json::exception& problem) {
-    // The library's sentence ends with an excerpt of the input, which may be megabytes long.
-    std::string reason = std::string(problem.what()).substr(0, 300);
-    if (const size_t after_tag = reason.find("] "); after_tag != std::string::npos)
-      reason = reason.substr(after_tag + 2);
-    return error(ErrorCode::kBadFile, "{}: not valid JSON: {}", source, replace_invalid_utf8(reason));
-  }
+  StrictBuilder builder(source, limits);
+  Json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.finish();
+}
+
+std::optional<std::string> big_integer(const Json& value) {
+  if (!value.is_binary() || value.get_binary().subtype() != kBigInteger) return std::nullopt;
+  return std::string(value.get_binary().begin(), value.get_binary().end());
 }
 
 }  // namespace paddock

@@ -119,6 +119,11 @@ Result<Value> from_json_at(const Json& json, bool from_template, Budget& budget,
       return dict.finish();
     }
     case Json::value_t::binary:
+      if (const auto digits = big_integer(json)) {
+        if (const auto integer = parse_int(*digits)) return Value(*integer);
+        return error(ErrorCode::kUnsupported, "a variable of the template holds an integer of more than 38 digits");
+      }
+      break;
     case Json::value_t::discarded: break;
   }
   return failure("a variable of the template holds binary data; give text, numbers, lists or mappings");
