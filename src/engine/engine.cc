@@ -52,7 +52,7 @@ Result<RequestId> Engine::submit(Request request) {
   std::vector<int32_t> tokens = request.prompt;
   Sampler sampler(request.sampling, request.prompt);
   sequences_.emplace(id,
-                     Sequence{std::move(request), std::move(tokens), std::move(sampler), prompt + answer, {}, false});
+                     Sequence{std::move(request), std::move(tokens), std::move(sampler), prompt + answer, {}, 0, false});
   waiting_.push_back(id);
   return id;
 }
@@ -107,6 +107,7 @@ bool Engine::try_admit(RequestId id, Sequence& sequence) {
     sequence.cache = kv_cache_->admit(length);
     computed = 0;
   }
+  sequence.reused = computed;
   scheduler_.add(id, computed, static_cast<int64_t>(sequence.tokens.size()));
   return true;
 }
@@ -168,7 +169,8 @@ void Engine::commit(const std::vector<Slice>& batch, std::vector<Sampler::Choice
                                  .token = {},
                                  .logprobs = {},
                                  .finished = {},
-                                 .prompt_done = slice.first + slice.count});
+                                 .prompt_done = slice.first + slice.count,
+                                 .prompt_reused = sequence.reused});
   }
 }
 
@@ -181,7 +183,8 @@ void Engine::commit_token(RequestId id, Sequence& sequence, Sampler::Choice choi
               .token = choice.token,
               .logprobs = std::move(choice.logprobs),
               .finished = {},
-              .prompt_done = static_cast<int64_t>(sequence.request.prompt.size())};
+              .prompt_done = static_cast<int64_t>(sequence.request.prompt.size()),
+              .prompt_reused = sequence.reused};
   if (stop || full) {
     finish(id, stop ? FinishReason::kStop : FinishReason::kLength, std::move(event));
     return;
@@ -203,6 +206,7 @@ void Engine::finish(RequestId id, FinishReason reason, Event last) {
   sequence.cache.reset();  // pages are free before the listener hears of it
   last.request = id;
   last.finished = reason;
+  last.prompt_reused = sequence.reused;
   if (sequence.request.listener) sequence.request.listener(last);
 }
 

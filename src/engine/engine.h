@@ -50,6 +50,7 @@ class Engine {
     Sampler sampler;
     int64_t most_tokens = 0;                    // tokens.size() never exceeds it
     std::optional<cache::SequenceCache> cache;  // once admitted
+    int64_t reused = 0;                         // tokens that a kept cache held
     bool cancelled = false;
   };
   struct Kept {

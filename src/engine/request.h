@@ -43,7 +43,8 @@ struct Event {
   std::optional<int32_t> token;
   std::optional<LogProbabilities> logprobs;
   std::optional<FinishReason> finished;  // may come with the last token
-  int64_t prompt_done = 0;  // prompt tokens in the cache so far, for progress; events without token carry it too
+  int64_t prompt_done = 0;    // prompt tokens in the cache so far, for progress; events without token carry it too
+  int64_t prompt_reused = 0;  // of these, the ones that a kept cache held already
 };
 
 struct Request {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/open_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "cli/console.h"
+
+namespace paddock::cli {
+namespace {
+
+constexpr size_t kGenerationConfigLimit = size_t{16} << 20;  // bytes
+
+// Of safetensors: a GGUF file may lie among strangers.
+Result<engine::GenerationConfig> read_generation_config(const checkpoint::Checkpoint& checkpoint) {
+  const std::filesystem::path path = checkpoint.folder() / "generation_config.json";
+  std::error_code ignored;
+  if (checkpoint.format() == checkpoint::Format::kGguf || !std::filesystem::exists(path, ignored))
+    return engine::GenerationConfig();
+  const std::string text = TRY(read_text_file(path, kGenerationConfigLimit));
+  const Json json = TRY(parse_json(text, path.string()));
+  return engine::generation_config_from_json(json, path.string());
+}
+
+std::vector<int32_t> all_stop_tokens(const OpenModel& open) {
+  std::vector<int32_t> stops = open.config.stop_tokens;
+  stops.insert(stops.end(), open.generation.stop_tokens.begin(), open.generation.stop_tokens.end());
+  if (open.text.tokenizer)
+    stops.insert(stops.end(), open.text.tokenizer->stop().begin(), open.text.tokenizer->stop().end());
+  std::sort(stops.begin(), stops.end());
+  stops.erase(std::unique(stops.begin(), stops.end()), stops.end());
+  return stops;
+}
+
+void log_report(const OpenModel& open) {
+  for (const llama4::ConfigNote& note : open.report.read) log_info("read {} = {}", note.key, note.text);
+  for (const llama4::ConfigNote& note : open.report.inferred) log_info("inferred {} = {}", note.key, note.text);
+  for (const llama4::ConfigNote& note : open.report.ignored) log_info("ignored {}: {}", note.key, note.text);
+  for (const std::string& key : open.generation.ignored) log_info("ignored {} of generation_config.json", key);
+  log_info("tokenizer: {}", open.text.tokenizer ? open.text.tokenizer_source : "none");
+  log_info("tokens that end an answer: {}", fmt::join(open.stop_tokens, ", "));
+}
+
+}  // namespace
+
+Result<OpenModel> open_model(const std::string& path) {
+  auto checkpoint = TRY(checkpoint::Checkpoint::open(path));
+  auto [config, report] = TRY(llama4::read_config(checkpoint));
+  auto totals = TRY(llama4::load_weights(checkpoint, config, nullptr)).totals;
+  ModelText text = TRY(read_model_text(checkpoint));
+  TRY_VOID(check_vocabulary_size(text, config.vocabulary));
+  engine::GenerationConfig generation = TRY(read_generation_config(checkpoint));
+  OpenModel open{std::move(checkpoint), path, std::move(config), std::move(report), std::move(totals), std::move(text),
+                 std::move(generation), {}};
+  open.stop_tokens = all_stop_tokens(open);
+  log_report(open);
+  return open;
+}
+
+Result<llama4::MemoryPlan> plan_run(const OpenModel& open, const ModelOptions& options, int64_t context,
+                                    const kernels::Machine& machine) {
+  llama4::MemoryWishes wishes;
+  wishes.context = context;
+  wishes.limits.tokens = options.prefill_batch;
+  wishes.cache.dtype = options.cache_dtype();
+  return llama4::plan_memory(open.config, open.totals, wishes, machine);
+}
+
+size_t memory_limit(const ModelOptions& options) {
+  return options.memory_limit ? static_cast<size_t>(*options.memory_limit) : llama4::available_memory();
+}
+
+std::string plan_line(const llama4::MemoryPlan& plan, const ModelOptions& options, const kernels::Machine& machine) {
+  return fmt::format(
+      "needs {} bytes: weights {}, cache {} ({}, {} positions), scratch {}; {} available; machine {}, {} threads",
+      grouped(plan.total_bytes()), grouped(plan.weight_bytes), grouped(plan.cache_bytes), options.cache,
+      grouped(static_cast<uint64_t>(plan.context)), grouped(plan.scratch_bytes), grouped(memory_limit(options)),
+      machine.name(), machine.threads());
+}
+
+std::map<std::string, std::string> machine_paths(const OpenModel& open, const kernels::Machine& machine) {
+  std::map<std::string, std::string> paths;
+  for (const checkpoint::NamedTensor& tensor : open.checkpoint.tensors())
+    if (const std::string dtype(tensor::name(tensor.view.dtype)); open.totals.bytes_by_dtype.contains(dtype))
+      paths.try_emplace(dtype, machine.path_of(tensor.view.dtype));
+  return paths;
+}
+
+Result<llama4::Model> load_planned(const OpenModel& open, const ModelOptions& options, const llama4::MemoryPlan& plan,
+                                   kernels::Machine* machine, size_t beside) {
+  const size_t limit = memory_limit(options);
+  TRY_VOID(llama4::require_fit(plan, limit));
+  if (limit > 0 && beside > limit - plan.total_bytes())
+    return error(ErrorCode::kOutOfMemory,
+                 "the results need {} bytes beside the model's {}, expected at most the {} that are available; choose "
+                 "fewer of them with --rows",
+                 beside, plan.total_bytes(), limit);
+  for (const auto& [dtype, path] : machine_paths(open, *machine))
+    log_info("{} bytes of {} weights: {}", open.totals.bytes_by_dtype.at(dtype), dtype, path);
+  return llama4::load_model(open.checkpoint, open.config, machine);
+}
+
+}  // namespace paddock::cli

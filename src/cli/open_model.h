@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// From a path to a model that runs: headers first, then the plan, then the weights.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "checkpoint/checkpoint.h"
+#include "cli/model_text.h"
+#include "cli/options.h"
+#include "engine/generation_config.h"
+#include "llama4/memory_plan.h"
+#include "llama4/model.h"
+
+namespace paddock::cli {
+
+// A checkpoint whose headers, configuration and tokenizer have been read and agree. No weights have been read.
+struct OpenModel {
+  checkpoint::Checkpoint checkpoint;
+  std::string path;  // as the user gave it
+  llama4::Config config;
+  llama4::ConfigReport report;
+  llama4::WeightTotals totals;
+  ModelText text;
+  engine::GenerationConfig generation;
+  std::vector<int32_t> stop_tokens;  // that configuration, generation_config.json or tokenizer name; sorted
+};
+
+// Logs what the configuration says, what was inferred, what is ignored.
+Result<OpenModel> open_model(const std::string& path);
+
+// What a run of `context` positions needs.
+Result<llama4::MemoryPlan> plan_run(const OpenModel& open, const ModelOptions& options, int64_t context,
+                                    const kernels::Machine& machine);
+
+// Bytes that a run may take: the user's limit, or what is available. 0: unknown.
+size_t memory_limit(const ModelOptions& options);
+
+// "needs 1,890 bytes: weights 1,234, cache 567 (f16, 140 positions), scratch 89; 4,096 available; machine reference, 2
+// threads"
+std::string plan_line(const llama4::MemoryPlan& plan, const ModelOptions& options, const kernels::Machine& machine);
+
+// How products with each format of the model's weights run on the machine.
+std::map<std::string, std::string> machine_paths(const OpenModel& open, const kernels::Machine& machine);
+
+// The weights bound to the machine. Refuses when the plan and `beside` bytes more do not fit. The open model and the
+// machine must outlive the result.
+Result<llama4::Model> load_planned(const OpenModel& open, const ModelOptions& options, const llama4::MemoryPlan& plan,
+                                   kernels::Machine* machine, size_t beside = 0);
+
+}  // namespace paddock::cli

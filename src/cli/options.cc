@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "kernels/choose.h"
+
+namespace paddock::cli {
+
+void Verbosity::apply() const {
+  log_to_stderr(quiet          ? LogLevel::kError
+                : verbose >= 2 ? LogLevel::kDebug
+                : verbose == 1 ? LogLevel::kInfo
+                               : LogLevel::kWarning);
+}
+
+void add_model_argument(CLI::App& command, std::string* model, bool required) {
+  auto* argument =
+      command.add_option("MODEL", *model, "a GGUF file, the first of its splits, or a folder with safetensors");
+  if (required) argument->required();
+}
+
+void add_model_options(CLI::App& command, ModelOptions* options) {
+  command.add_option("--machine", options->machine,
+                     fmt::format("compute on this machine: auto or {}; otherwise the environment variable "
+                                 "PADDOCK_MACHINE decides, otherwise the best is taken",
+                                 fmt::join(kernels::available_machines(), ", ")));
+  command.add_option("--threads", options->threads, "threads to compute on; 0: one for each processor")
+      ->check(CLI::Range(0, 1024));
+  command.add_option("--cache", options->cache, "format of cached keys and values")
+      ->check(CLI::IsMember({"f16", "f32"}))
+      ->capture_default_str();
+  command.add_option("--prefill-batch", options->prefill_batch, "tokens of a prompt that one step computes")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  command
+      .add_option("--memory-limit", options->memory_limit,
+                  "bytes that the plan may need, with K, M or G for powers of 1024; otherwise what is available")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(uint64_t{1}, UINT64_MAX));
+}
+
+void add_verbosity(CLI::App& command, Verbosity* verbosity) {
+  command.add_flag("-v,--verbose", verbosity->verbose, "tell what was chosen and inferred; twice: everything");
+  command.add_flag("-q,--quiet", verbosity->quiet, "tell errors only");
+}
+
+Result<std::unique_ptr<kernels::Machine>> choose_machine(const ModelOptions& options) {
+  std::string name = options.machine;
+  std::string chosen_by = "--machine";
+  if (const char* environment = std::getenv("PADDOCK_MACHINE"); name.empty() && environment != nullptr) {
+    name = environment;
+    chosen_by = "PADDOCK_MACHINE";
+  }
+  auto machine = kernels::make_machine(name, options.threads);
+  if (!machine) return error(machine.error().code, "{} (from {})", machine.error().message, chosen_by);
+  log_info("machine {} on {} threads, {}", (*machine)->name(), (*machine)->threads(),
+           name.empty() || name == "auto" ? "the best of this processor" : "chosen by " + chosen_by);
+  return machine;
+}
+
+}  // namespace paddock::cli

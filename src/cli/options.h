@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Options that several commands share.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "kernels/contracts/machine.h"
+#include "tensor/dtype.h"
+
+namespace CLI {
+class App;
+}
+
+namespace paddock::cli {
+
+// How the model is run.
+struct ModelOptions {
+  std::string model;    // path
+  std::string machine;  // empty: the environment's choice, else the best
+  int threads = 0;      // 0: one for each processor
+  std::string cache = "f16";
+  int64_t prefill_batch = 512;           // tokens that a step computes at most
+  std::optional<uint64_t> memory_limit;  // bytes; otherwise what is available
+
+  tensor::DType cache_dtype() const { return cache == "f32" ? tensor::DType::kF32 : tensor::DType::kF16; }
+};
+
+// How much the program tells on standard error.
+struct Verbosity {
+  int verbose = 0;     // 1: choices made and values inferred; 2: everything
+  bool quiet = false;  // errors only
+
+  void apply() const;
+};
+
+// The positional MODEL. `what` says what it may be, beyond a model.
+void add_model_argument(CLI::App& command, std::string* model, bool required = true);
+void add_model_options(CLI::App& command, ModelOptions* options);
+void add_verbosity(CLI::App& command, Verbosity* verbosity);
+
+// The option, else PADDOCK_MACHINE, else the best; an unknown name is an error that lists the known.
+Result<std::unique_ptr<kernels::Machine>> choose_machine(const ModelOptions& options);
+
+}  // namespace paddock::cli

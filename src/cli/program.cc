@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/program.h"
+
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <new>
+
+#include "cli/commands.h"
+#include "cli/console.h"
+
+namespace paddock::cli {
+namespace {
+
+enum ExitStatus { kSuccess = 0, kFailure = 1, kWrongUsage = 2 };
+
+constexpr const char* kExamples = R"(Examples:
+  paddock chat                                      talk to the default model
+  paddock chat model.gguf                           talk to this one
+  paddock run model.gguf --prompt "Once upon a time"
+  paddock inspect folder/                           what a checkpoint is and what it needs
+  paddock score model.gguf --text book.txt --json   how likely a text is under the model
+  paddock tokenize folder/ --text "Hello" --json    {"ids":[…]}
+  paddock render folder/ messages.json              a conversation as the model sees it
+
+Results go to standard output, everything else to standard error. The exit status is 0 after success, 1 after failure
+and 2 after wrong usage. The environment variable PADDOCK_MACHINE chooses what --machine would.)";
+
+int tell(const Error& problem) {
+  if (!problem.message.empty()) note("paddock: {}", problem.message);
+  return problem.code == ErrorCode::kInvalidArgument ? kWrongUsage : kFailure;
+}
+
+// Of the command line's first word; other mistakes are the parser's to name.
+Result<void> check_command(const CLI::App& program, int argc, char** argv) {
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (word.starts_with('-')) return {};
+  std::string known;
+  for (const CLI::App* command : program.get_subcommands({})) {
+    if (command->get_name() == word) return {};
+    known += (known.empty() ? "" : ", ") + command->get_name();
+  }
+  return error(ErrorCode::kInvalidArgument, "expected a command: {}; found {} (see paddock --help)", known,
+               word.empty() ? "none" : "\"" + word + "\"");
+}
+
+// The command that was being parsed, for the hint.
+std::string parsed_command(const CLI::App& program) {
+  std::string name = "paddock";
+  for (const CLI::App* command : program.get_subcommands()) name += " " + command->get_name();
+  return name;
+}
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App program("Paddock runs Llama-4-family models on ordinary processors.", "paddock");
+  program.set_version_flag("--version", "paddock " PADDOCK_VERSION);
+  program.footer(kExamples);
+  Action chosen;
+  add_chat_command(program, &chosen);
+  add_run_command(program, &chosen);
+  add_score_command(program, &chosen);
+  add_tokenize_command(program, &chosen);
+  add_render_command(program, &chosen);
+  add_inspect_command(program, &chosen);
+  if (const auto checked = check_command(program, argc, argv); !checked) return tell(checked.error());
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto commands = program.get_subcommands();
+    const auto printed = print(commands.empty() ? program.help() : commands.front()->help("", CLI::AppFormatMode::All));
+    return printed ? kSuccess : tell(printed.error());
+  } catch (const CLI::CallForVersion& version) {
+    const auto printed = print(std::string(version.what()) + "\n");
+    return printed ? kSuccess : tell(printed.error());
+  } catch (const CLI::ParseError& problem) {
+    note("paddock: {} (see {} --help)", problem.what(), parsed_command(program));
+    return kWrongUsage;
+  }
+  if (!chosen) return tell({ErrorCode::kInvalidArgument, "expected a command before the options (see paddock --help)"});
+  const Result<void> done = chosen();
+  return done ? kSuccess : tell(done.error());
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(), not the end of the process
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    note("paddock: out of memory");
+  } catch (const std::exception& problem) {
+    note("paddock: internal error: {}", problem.what());
+  }
+  return kFailure;
+}
+
+}  // namespace paddock::cli
