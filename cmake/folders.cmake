@@ -13,6 +13,7 @@ function(paddock_test_program name)
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main GTest::gmock)
+  target_compile_options(${name} PRIVATE -O0)  # what they test is optimised; they themselves are compiled more than run
   target_compile_definitions(${name} PRIVATE PADDOCK_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                              PADDOCK_BINARY_DIR="${PROJECT_BINARY_DIR}")
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
