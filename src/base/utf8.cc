@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/utf8.h"
 
+#include <cstring>
+
 namespace paddock {
 namespace {
 
@@ -26,6 +28,17 @@ LeadByte classify(unsigned lead) {
 
 bool is_continuation(const LeadByte& lead, size_t index, unsigned byte) {
   return index == 1 ? byte >= lead.second_low && byte <= lead.second_high : (byte & 0xC0) == 0x80;
+}
+
+// How many of the first bytes are ASCII, found eight at a time; what is left of the last eight is not counted.
+size_t ascii_prefix(std::string_view bytes) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  size_t length = 0;
+  for (uint64_t word = 0; length + sizeof word <= bytes.size(); length += sizeof word) {
+    std::memcpy(&word, bytes.data() + length, sizeof word);
+    if ((word & kHighBits) != 0) break;
+  }
+  return length;
 }
 
 }  // namespace
@@ -65,6 +78,8 @@ void append_utf8(std::string& text, char32_t code_point) {
 
 bool is_valid_utf8(std::string_view bytes) {
   while (!bytes.empty()) {
+    bytes.remove_prefix(ascii_prefix(bytes));
+    if (bytes.empty()) break;
     const Utf8Character character = decode_utf8(bytes);
     if (!character.valid) return false;
     bytes.remove_prefix(character.length);

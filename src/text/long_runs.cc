@@ -1,12 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/long_runs.h"
 
+#include <algorithm>
+
 #include "text/unicode_classes.h"
 
 namespace paddock::text {
+namespace {
+
+// True only where nothing has to be cut, and almost always then: a run of more than kLongestRun characters would cover
+// one of these blocks whole, and a block of text has a space and a letter within its first bytes.
+bool is_far_from_limits(std::string_view text) {
+  constexpr size_t kBlock = kLongestRun / 2;
+  if (text.size() > kLongestText) return false;
+  for (size_t begin = 0; begin + kBlock <= text.size(); begin += kBlock) {
+    const std::string_view block = text.substr(begin, kBlock);
+    const bool has_other =
+        std::any_of(block.begin(), block.end(), [](char byte) { return byte > ' ' && byte < '\x7F'; });
+    if (!has_other || block.find(' ') == std::string_view::npos) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 void cut_long_runs(std::string_view text, const std::function<void(std::string_view)>& sink) {
-  if (text.size() <= kLongestRun) {  // a character has at least one byte
+  if (is_far_from_limits(text)) {
     if (!text.empty()) sink(text);
     return;
   }

@@ -46,6 +46,15 @@ TEST(LongRuns, SpacesAreThoseOfPython) {
   EXPECT_EQ(cut(std::string(20000, ' ') + "\x1F\u0085" + std::string(20000, ' ')), (Lengths{25000, 15002}));
 }
 
+TEST(LongRuns, ALongRunIsFoundWhereverItStands) {
+  for (size_t before = 0; before < 60000; before += 977) {
+    const std::string words = repeat("ab ", before / 3);
+    const size_t head = before / 3 * 3;
+    EXPECT_EQ(cut(words + std::string(25001, 'x') + words), (Lengths{head + 25000, 1 + head})) << before;
+    EXPECT_EQ(cut(words + std::string(25000, 'x') + " " + words), (Lengths{head + 25001 + head})) << before;
+  }
+}
+
 TEST(LongRuns, TextsAreCutAndRunsCountedAnew) {
   EXPECT_EQ(cut(repeat("ab ", 140000)), (Lengths{400000, 20000}));
   // The run of 20,000 that the cut divides does not grow over the limit on either side.

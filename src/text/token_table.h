@@ -15,7 +15,7 @@ using TokenId = int32_t;
 constexpr TokenId kNoToken = -1;
 
 // Bounds that no known vocabulary comes near and that keep a bad file from asking for absurd memory or time.
-constexpr TokenId kMaxTokenId = (1 << 22) - 1;
+constexpr TokenId kMaxTokenId = (1 << 21) - 1;
 constexpr size_t kMaxTokenBytes = 1 << 10;
 
 // Const methods may be called by any thread.

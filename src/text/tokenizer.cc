@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tokenizer.h"
 
+#include <algorithm>
+
 #include "base/utf8.h"
 #include "text/long_runs.h"
 
 namespace paddock::text {
 namespace {
 
-Result<void> check_ids(const Vocabulary& vocabulary) {
+Result<void> check_vocabulary(const Vocabulary& vocabulary) {
+  if (vocabulary.merges.size() > kMaxMerges)
+    return error(ErrorCode::kLimit, "the tokenizer has {} merges; expected at most {}", vocabulary.merges.size(),
+                 kMaxMerges);
   const auto check = [&](TokenId id, std::string_view role) -> Result<void> {
     if (vocabulary.tokens.contains(id)) return {};
     return error(ErrorCode::kBadFile, "the tokenizer names token {} as {}, but has no such token", id, role);
@@ -33,7 +38,7 @@ Result<void> check_ids(const Vocabulary& vocabulary) {
 }  // namespace
 
 Result<Tokenizer> Tokenizer::create(Vocabulary vocabulary) {
-  TRY_VOID(check_ids(vocabulary));
+  TRY_VOID(check_vocabulary(vocabulary));
   Splitter splitter = TRY(Splitter::create(vocabulary.split));
   return Tokenizer(std::move(splitter), std::move(vocabulary));
 }
@@ -93,20 +98,20 @@ std::vector<TokenId> Tokenizer::encode(const RenderedText& rendered) const {
 std::vector<TokenId> Tokenizer::encode(std::string_view text, const std::vector<TextRange>& trusted) const {
   std::vector<TokenId> ids;
   ids.reserve(text.size() / 3);
+  PieceMemory memory(text);
   size_t done = 0;
   for (const AddedTokens::Match& match : added_.matches(text, trusted)) {
-    encode_plain(text.substr(done, match.range.begin - done), ids);
+    encode_plain(text.substr(done, match.range.begin - done), memory, ids);
     ids.push_back(match.token->id);
     done = match.range.end;
   }
-  encode_plain(text.substr(done), ids);
+  encode_plain(text.substr(done), memory, ids);
   return ids;
 }
 
-void Tokenizer::encode_plain(std::string_view text, std::vector<TokenId>& ids) const {
-  std::vector<TokenId> scratch;
+void Tokenizer::encode_plain(std::string_view text, PieceMemory& memory, std::vector<TokenId>& ids) const {
   const auto encode_part = [&](std::string_view part) {
-    splitter_.split(part, [&](std::string_view piece) { encode_piece(piece, scratch, ids); });
+    splitter_.split(part, [&](std::string_view piece) { encode_piece(piece, memory, ids); });
   };
   if (cut_long_runs_)
     cut_long_runs(text, encode_part);
@@ -114,22 +119,34 @@ void Tokenizer::encode_plain(std::string_view text, std::vector<TokenId>& ids) c
     encode_part(text);
 }
 
-void Tokenizer::encode_piece(std::string_view piece, std::vector<TokenId>& scratch, std::vector<TokenId>& ids) const {
+void Tokenizer::encode_piece(std::string_view piece, PieceMemory& memory, std::vector<TokenId>& ids) const {
   if (whole_pieces_first_) {
     if (const TokenId whole = tokens_.find(piece); whole != kNoToken) return ids.push_back(whole);
   }
-  scratch.clear();
+  const size_t begin = ids.size();
+  if (const PieceMemory::Ids known = memory.recall(piece); known.count > 0) {
+    ids.resize(begin + known.count);
+    std::copy_n(ids.begin() + static_cast<ptrdiff_t>(known.begin), known.count,
+                ids.end() - static_cast<ptrdiff_t>(known.count));
+    return;
+  }
+  merge_piece(piece, ids);
+  memory.remember(piece, {begin, ids.size() - begin});
+}
+
+void Tokenizer::merge_piece(std::string_view piece, std::vector<TokenId>& ids) const {
+  const size_t begin = ids.size();
   bool last_is_unknown = false;
   for (const char byte : piece) {
     const TokenId token = byte_tokens_[static_cast<unsigned char>(byte)];
     if (token != kNoToken)
-      scratch.push_back(token);
+      ids.push_back(token);
     else if (unknown_ && !(fuse_unknown_ && last_is_unknown))
-      scratch.push_back(*unknown_);
+      ids.push_back(*unknown_);
     last_is_unknown = token == kNoToken;
   }
-  merges_.apply(scratch);
-  ids.insert(ids.end(), scratch.begin(), scratch.end());
+  const size_t merged = merges_.apply(std::span(ids).subspan(begin));
+  ids.resize(begin + merged);
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, SpecialText special_text) const {

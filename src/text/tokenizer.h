@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "text/added_tokens.h"
 #include "text/merge_table.h"
+#include "text/piece_memory.h"
 #include "text/rendered.h"
 #include "text/split.h"
 #include "text/token_table.h"
@@ -62,8 +63,9 @@ class Tokenizer {
   explicit Tokenizer(Splitter splitter, Vocabulary&& vocabulary);
 
   std::vector<TokenId> encode(std::string_view text, const std::vector<TextRange>& trusted) const;
-  void encode_plain(std::string_view text, std::vector<TokenId>& ids) const;
-  void encode_piece(std::string_view piece, std::vector<TokenId>& scratch, std::vector<TokenId>& ids) const;
+  void encode_plain(std::string_view text, PieceMemory& memory, std::vector<TokenId>& ids) const;
+  void encode_piece(std::string_view piece, PieceMemory& memory, std::vector<TokenId>& ids) const;
+  void merge_piece(std::string_view piece, std::vector<TokenId>& ids) const;
 
   TokenTable tokens_;
   MergeTable merges_;

@@ -110,6 +110,25 @@ TEST(Tokenizer, KnowsItsSpecialTokens) {
   EXPECT_EQ(tokenizer.decode(Ids{-1, 5000, 64}, SpecialText::kShow), "a");
 }
 
+TEST(Tokenizer, PiecesThatComeAgainBecomeTheSame) {
+  // More different words than are remembered, each twice, so that places are shared and taken over.
+  for (const bool add_prefix_space : {false, true}) {
+    const auto tokenizer = tiny_with(
+        Json{{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}, {"use_regex", true}}}});
+    ASSERT_TRUE(tokenizer);
+    std::string text;
+    Ids expected;
+    for (int word = 0; word < 12000; ++word) {
+      std::string piece = " ";
+      for (int letters = word / 2 % 6000 + 1; letters > 0; letters /= 7) piece += static_cast<char>('s' + letters % 7);
+      text += piece;
+      const Ids ids = tokenizer->encode(piece, Specials::kNone);
+      expected.insert(expected.end(), ids.begin(), ids.end());
+    }
+    EXPECT_EQ(tokenizer->encode(text, Specials::kNone), expected);
+  }
+}
+
 TEST(Tokenizer, LongRunsTakeNoQuadraticTime) {
   // Each would take hours if its time grew with the square of its length.
   constexpr size_t kLength = 1'000'000;

@@ -41,6 +41,9 @@ class UnicodeClasses {
     return pages_[size_t{page_of_[code_point >> 8]} << 8 | (code_point & 0xFF)];
   }
 
+  // The same for what is below U+0080: the first page is the first stored.
+  CharClass of_ascii(char32_t code_point) const { return pages_[code_point]; }
+
  private:
   static constexpr size_t kPages = 0x110000 >> 8;
   static constexpr size_t kDistinctPages = 256;  // 16.0 needs 103
@@ -71,7 +74,7 @@ class ClassifiedText {
     if (position >= text_.size()) return {0, 0};
     const auto unit = [&](size_t index) { return static_cast<unsigned char>(text_[position + index]); };
     const char32_t lead = unit(0);
-    if (lead < 0x80) return {classes_.of(lead), 1};
+    if (lead < 0x80) return {classes_.of_ascii(lead), 1};
     if (lead < 0xE0) return {classes_.of((lead & 0x1F) << 6 | (unit(1) & 0x3Fu)), 2};
     const char32_t middle = (unit(1) & 0x3Fu) << 6 | (unit(2) & 0x3Fu);
     if (lead < 0xF0) return {classes_.of((lead & 0x0F) << 12 | middle), 3};
