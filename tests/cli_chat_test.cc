@@ -67,6 +67,12 @@ TEST_F(CliChat, RenderKeepsSpecialTokensOfPeopleApart) {
   const Json without = render({{"messages", messages}, {"add_generation_prompt", false}});
   EXPECT_TRUE(without.at("text").get<std::string>().ends_with("b<|eot|>"));
 
+  // A role that templates do not know is tidied, unless nothing is to be.
+  const std::string developer = Json::array({message("developer", "a")}).dump();
+  EXPECT_THAT(run_json({"render", scout(), "-"}, developer).at("text").get<std::string>(), HasSubstr("|>system<|"));
+  EXPECT_THAT(run_json({"render", scout(), "-", "--as-given"}, developer).at("text").get<std::string>(),
+              HasSubstr("|>developer<|"));
+
   const Ran text = run_program({"render", scout(), "-", "--text"}, messages.dump());
   EXPECT_EQ(text.out, json.at("text"));
   const Ran wrong = run_program({"render", scout(), "-"}, R"([{"content": "a"}])");

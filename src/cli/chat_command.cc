@@ -23,6 +23,8 @@ constexpr const char* kExamples = R"(Examples:
   printf 'Hello\nAnd in French?\n' | paddock chat folder/ --seed 1
 )";
 
+// Ctrl-C and progress wait for the end of a step: people get shorter ones than programs.
+constexpr int64_t kPrefillBatch = 128;
 constexpr int64_t kDefaultContext = 32768;
 constexpr int64_t kLeastContext = 1024;  // below, the default gives up halving
 
@@ -108,6 +110,7 @@ Result<void> chat(const ChatOptions& options) {
 
 void add_chat_command(CLI::App& program, Action* chosen) {
   auto options = std::make_shared<ChatOptions>();
+  options->model.prefill_batch = kPrefillBatch;
   CLI::App& command = *program.add_subcommand("chat", "talk to a model");
   add_model_argument(command, &options->model.model, false);
   command.add_option("--system", options->system, "the system message that the conversation begins with");

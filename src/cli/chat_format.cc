@@ -28,8 +28,10 @@ Result<text::ChatTemplate> read_chat_template(const ModelText& text) {
   return chat_template;
 }
 
-Result<text::RenderedText> render_conversation(const text::ChatTemplate& chat_template, const Json& conversation) {
-  return chat_template.render(conversation.is_array() ? Json{{"messages", conversation}} : conversation);
+Result<text::RenderedText> render_conversation(const text::ChatTemplate& chat_template, const Json& conversation,
+                                               Tidying tidying) {
+  const Json whole = conversation.is_array() ? Json{{"messages", conversation}} : conversation;
+  return tidying == Tidying::kNormalise ? chat_template.render(whole) : chat_template.render_as_given(whole);
 }
 
 }  // namespace paddock::cli

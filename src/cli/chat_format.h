@@ -14,7 +14,11 @@ namespace paddock::cli {
 // tokenizer.json, else Llama 4's own format, for models that have its tokens.
 Result<text::ChatTemplate> read_chat_template(const ModelText& text);
 
+// Whether a conversation is tidied first into what templates expect (text/chat_messages.h).
+enum class Tidying { kNormalise, kAsGiven };
+
 // `conversation`: {"messages": […], "tools": …, "add_generation_prompt": …} or the messages alone.
-Result<text::RenderedText> render_conversation(const text::ChatTemplate& chat_template, const Json& conversation);
+Result<text::RenderedText> render_conversation(const text::ChatTemplate& chat_template, const Json& conversation,
+                                               Tidying tidying = Tidying::kNormalise);
 
 }  // namespace paddock::cli

@@ -23,6 +23,7 @@ struct RenderOptions {
   std::string model;
   std::string messages;
   Verbosity verbosity;
+  bool as_given = false;
   bool text = false;
   bool json = false;  // the default, for symmetry with the other commands
 };
@@ -33,7 +34,8 @@ Result<void> render(const RenderOptions& options) {
   const text::ChatTemplate chat_template = TRY(read_chat_template(model));
   const std::string file = TRY(read_input(options.messages));
   const Json conversation = TRY(parse_json(file, options.messages, {.repair_text = true, .exact_integers = true}));
-  const auto rendered = render_conversation(chat_template, conversation);
+  const auto rendered =
+      render_conversation(chat_template, conversation, options.as_given ? Tidying::kAsGiven : Tidying::kNormalise);
   if (!rendered) return error(ErrorCode::kBadFile, "{}: {}", options.messages, rendered.error().message);
   std::string text;
   for (const text::RenderedSpan& span : *rendered) text += span.text;
@@ -54,6 +56,8 @@ void add_render_command(CLI::App& program, Action* chosen) {
           "a JSON file with an array of messages, or an object with messages, tools, add_generation_prompt (true "
           "where it is not said) and whatever else the template reads; - is standard input")
       ->required();
+  command.add_flag("--as-given", options->as_given,
+                   "do not tidy the conversation before: nulls, empty lists, parts and roles stay as they are");
   command.add_flag("--text", options->text, "print the text alone");
   command.add_flag("--json", options->json, "print {\"text\":…,\"ids\":[…]}, as without it");
   add_verbosity(command, &options->verbosity);

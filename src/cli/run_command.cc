@@ -157,10 +157,12 @@ void add_run_command(CLI::App& program, Action* chosen) {
   CLI::App& command = *program.add_subcommand("run", "continue a prompt, or answer it with --chat");
   add_model_argument(command, &options->model.model);
   auto* prompt = command.add_option("--prompt", options->prompt, "the text to continue; otherwise standard input is");
-  command.add_option("--tokens", options->tokens, "token ids to continue: a JSON file [ids] or {\"tokens\": [ids]}")
-      ->excludes(prompt);
+  auto* tokens = command.add_option("--tokens", options->tokens,
+                                    "token ids to continue: a JSON file [ids] or {\"tokens\": [ids]}");
+  tokens->excludes(prompt);
   add_prompt_options(command, &options->encoding);
-  command.add_flag("--chat", options->chat, "the prompt is a user's message: put it into the model's chat format");
+  command.add_flag("--chat", options->chat, "the prompt is a user's message: put it into the model's chat format")
+      ->excludes(tokens);
   command.add_option("--system", options->system, "system message of --chat")->needs("--chat");
   command.add_option("--max-tokens", options->max_tokens, "length of the answer at most")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))

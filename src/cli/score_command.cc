@@ -43,9 +43,13 @@ Result<std::vector<int32_t>> read_text_or_tokens(const ScoreOptions& options, co
   return ids;
 }
 
-// Before the work, not after it.
-Result<void> check_writable(const std::string& path) {
-  if (!path.empty()) TRY(checkpoint::NewFile::create(path));
+// That the results can be written is found before the work, not after it.
+Result<void> check_outputs(const ScoreOptions& options) {
+  if (!options.logits.empty() && options.logits == options.hidden)
+    return error(ErrorCode::kInvalidArgument, "--logits and --hidden: expected two files, found {} for both",
+                 options.logits);
+  for (const std::string& path : {options.logits, options.hidden})
+    if (!path.empty()) TRY(checkpoint::NewFile::create(path));
   return {};
 }
 
@@ -72,8 +76,7 @@ Result<void> score(const ScoreOptions& options) {
     return error(ErrorCode::kLimit, "{}: expected at most {} tokens, the context of the checkpoint, found {}",
                  options.tokens.empty() ? options.text : options.tokens, open.config.context, count);
   const RowRange rows = TRY(parse_rows(options.rows, count));
-  TRY_VOID(check_writable(options.logits));
-  TRY_VOID(check_writable(options.hidden));
+  TRY_VOID(check_outputs(options));
 
   const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, count, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
