@@ -25,7 +25,7 @@ TEST(ChatIds, EveryReferenceConversation) {
       {{{"default", *source}}, {{"bos_token", "<|begin_of_text|>"}, {"eos_token", "<|eot|>"}}});
   ASSERT_TRUE(chat) << chat.error().message;
   const std::string path = (*reference / "chat" / "renderings.json").string();
-  const Json file = parse_json(read_text_file(path).value(), path).value();
+  const Json file = parse_json(read_text_file(path).value(), path, {.exact_integers = true}).value();
 
   int compared = 0;
   for (const Json& test : file.at("llama4")) {

@@ -369,7 +369,7 @@ TEST(Gguf, OpensALargeVocabularyInAMoment) {
   ASSERT_TRUE(opened);
   EXPECT_EQ(std::get<std::vector<std::string_view>>(*opened->metadata().find("tokenizer.ggml.merges")).back(),
             "token 639999");
-  EXPECT_LT(seconds, 0.5);  // 0.014 in a release build; the bound is for the sanitizers
+  EXPECT_LT(seconds, 10);  // 0.014 in a release build; a reader of quadratic time would take minutes
   RecordProperty("milliseconds", std::to_string(seconds * 1000));
 }
 

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
 
@@ -106,7 +105,6 @@ TEST(Template, ProvenanceSurvivesEveryOperation) {
 }
 
 TEST(Template, LimitsStopWhatNeverEnds) {
-  const Stopwatch watch;
   EXPECT_THAT(render("{{ range(10**9) | list }}"), HasSubstr("range of 1000000000 items is too big"));
   EXPECT_THAT(render("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"),
               HasSubstr("steps"));
@@ -137,7 +135,6 @@ TEST(Template, LimitsStopWhatNeverEnds) {
   std::string blocks;
   for (int block = 0; block < 50000; ++block) blocks += "{% if 1 %}";
   EXPECT_THAT(render(blocks), HasSubstr("inside each other"));
-  EXPECT_LT(watch.seconds(), 60) << "each of these ends within about a second";
 }
 
 TEST(Template, LimitsAreOptions) {
