@@ -35,6 +35,9 @@ std::optional<std::filesystem::path> default_model() {
 class SmolLm2Test : public testing::Test {
  protected:
   void SetUp() override {
+#ifdef PADDOCK_SANITIZED
+    GTEST_SKIP() << "a real model takes minutes under sanitizers; the small ones cover the same code";
+#endif
     const auto path = default_model();
     const auto reference = reference_folder();
     if (!path) GTEST_SKIP() << "the default model is not there: ./run fetches it, or PADDOCK_SMOLLM2 names it";
