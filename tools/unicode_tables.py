@@ -45,7 +45,7 @@ def mapping_tables(name, mapped):
     for code in CHARACTERS:
         target = mapped(chr(code))
         if len(target) > 1:
-            special.append((code, *[ord(character) for character in target], *[0] * (3 - len(target))))
+            special.append((code, [ord(character) for character in target] + [0] * (3 - len(target))))
         elif target != chr(code):
             by_shift.setdefault(ord(target) - code, []).append(code)
     rows = sorted((first, last, stride, shift) for shift, codes in by_shift.items() for first, last, stride in strided(codes))
@@ -54,7 +54,9 @@ def mapping_tables(name, mapped):
     print("\n".join(textwrap.wrap(text, 116, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)) + ",\n};")
     print(f"const size_t {name}Count = std::size({name});\n")
     if special:
-        print(f"const CaseSpecial {name}Special[] = {{\n{block(special)},\n}};")
+        text = ", ".join(f"{{0x{code:X}, {{{', '.join(f'0x{part:X}' if part else '0' for part in parts)}}}}}" for code, parts in special)
+        print(f"const CaseSpecial {name}Special[] = {{")
+        print("\n".join(textwrap.wrap(text, 116, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)) + ",\n};")
         print(f"const size_t {name}SpecialCount = std::size({name}Special);\n")
 
 
@@ -70,7 +72,6 @@ namespace paddock::text::jinja {{
 
 // clang-format off
 """)
-property_table("kAlphabetic", str.isalpha)
 property_table("kDecimal", str.isdecimal)
 property_table("kDigit", str.isdigit)
 property_table("kNumeric", str.isnumeric)

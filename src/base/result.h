@@ -54,6 +54,7 @@ template <typename... Args>
   } while (false)
 
 // The value of a Result, or an early return of its error: `const Shape shape = TRY(parse_shape(text));`
+// Not in braces behind another element, as in {a, TRY(b)}: compilers leak a when b fails.
 #define TRY(...) PADDOCK_TRY(PADDOCK_TRY_NAME(__COUNTER__), __VA_ARGS__)
 
 // The same for Result<void>.

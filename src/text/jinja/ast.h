@@ -3,6 +3,7 @@
 // A parsed template: statements and expressions, each with its line.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -109,9 +110,20 @@ struct Expression {
   Node node;
 };
 
+// Calls `visit` with each expression directly below a node, none of them null.
+void for_each_part(const Expression::Node& node, const std::function<void(const Expression&)>& visit);
+
 struct Statement;
 using StatementPtr = std::unique_ptr<Statement>;
 using Block = std::vector<StatementPtr>;
+
+// Statements with a scope of their own: what they set is not seen outside.
+struct ScopeBody {
+  Block statements;
+  // Variables that are undefined when the scope is entered, whatever stands around it under their names
+  // (scope_analysis.h).
+  std::vector<std::pair<Name, Value>> undefined;
+};
 
 // What an assignment writes to.
 struct Target {
@@ -130,7 +142,7 @@ struct MacroCode {
   };
   std::string name;
   std::vector<Parameter> parameters;
-  Block body;
+  ScopeBody body;
   bool uses_caller = false, uses_varargs = false, uses_kwargs = false;  // else extra arguments are errors
 };
 
@@ -148,8 +160,8 @@ struct For {
   Target target;
   ExpressionPtr iterable;
   ExpressionPtr condition;  // null when there is none
-  Block body;
-  Block otherwise;
+  ScopeBody body;
+  ScopeBody otherwise;
   bool recursive;
 };
 struct Set {
@@ -159,7 +171,7 @@ struct Set {
 struct SetBlock {
   Target target;
   ExpressionPtr filter;
-  Block body;
+  ScopeBody body;
 };  // filter may be null
 struct MacroDefinition {
   Name name;
@@ -171,17 +183,17 @@ struct CallBlock {
 };
 struct FilterBlock {
   ExpressionPtr filter;
-  Block body;
+  ScopeBody body;
 };
 struct With {
   std::vector<std::pair<Target, ExpressionPtr>> values;
-  Block body;
+  ScopeBody body;
 };
 struct ScopedBlock {
-  Block body;
+  ScopeBody body;
 };  // {% generation %}, {% autoescape %}: a scope, nothing else
 struct NamedBlock {
-  Block body;
+  ScopeBody body;
   bool scoped;
 };
 struct Break {};
@@ -195,7 +207,7 @@ struct Statement {
 };
 
 struct Ast {
-  Block body;
+  ScopeBody body;
   std::vector<std::string> names;
   Name loop, caller, varargs, kwargs;  // of the variables that have a meaning of their own
 };

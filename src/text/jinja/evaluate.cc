@@ -194,7 +194,7 @@ Result<Value> Interpreter::call_macro(const Macro& macro, Arguments arguments) {
   const int line = line_;
   const ScopePtr scope = TRY(bind_macro(macro, std::move(arguments)));
   Flow flow = Flow::kNext;
-  Value text = TRY(capture(macro.code.body, scope, flow));
+  Value text = TRY(capture(macro.code.body.statements, scope, flow));
   line_ = line;
   return text;
 }
@@ -202,7 +202,7 @@ Result<Value> Interpreter::call_macro(const Macro& macro, Arguments arguments) {
 // The scope of the macro's body: its parameters, and what else its body asks for.
 Result<ScopePtr> Interpreter::bind_macro(const Macro& macro, Arguments arguments) {
   const MacroCode& code = macro.code;
-  auto scope = std::make_shared<Scope>(macro.scope);
+  ScopePtr scope = open_scope(code.body, macro.scope);
   std::vector<std::pair<std::string, Value>> extra = std::move(arguments.keyword);
   const auto take = [&](const std::string& name) -> std::optional<Value> {
     const auto found =

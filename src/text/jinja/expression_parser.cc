@@ -14,51 +14,6 @@ namespace {
 constexpr int kMaxNesting = 100;
 constexpr int kMaxDepth = 300;
 
-int depth_of(const ExpressionPtr& expression) { return expression ? expression->depth : 0; }
-int depth_of(const Expressions& expressions) {
-  int depth = 0;
-  for (const ExpressionPtr& expression : expressions) depth = std::max(depth, depth_of(expression));
-  return depth;
-}
-int depth_of(const CallArguments& arguments) {
-  int depth = std::max({depth_of(arguments.positional), depth_of(arguments.star), depth_of(arguments.double_star)});
-  for (const auto& [name, value] : arguments.keyword) depth = std::max(depth, depth_of(value));
-  return depth;
-}
-
-struct DepthOfParts {
-  int operator()(const Literal&) const { return 0; }
-  int operator()(const Variable&) const { return 0; }
-  int operator()(const ListDisplay& node) const { return depth_of(node.items); }
-  int operator()(const TupleDisplay& node) const { return depth_of(node.items); }
-  int operator()(const DictDisplay& node) const {
-    int depth = 0;
-    for (const auto& [key, value] : node.entries) depth = std::max({depth, depth_of(key), depth_of(value)});
-    return depth;
-  }
-  int operator()(const Negation& node) const { return depth_of(node.operand); }
-  int operator()(const Arithmetic& node) const { return std::max(depth_of(node.left), depth_of(node.right)); }
-  int operator()(const Concatenation& node) const { return depth_of(node.parts); }
-  int operator()(const Logic& node) const { return std::max(depth_of(node.left), depth_of(node.right)); }
-  int operator()(const Not& node) const { return depth_of(node.operand); }
-  int operator()(const Compare& node) const {
-    int depth = depth_of(node.first);
-    for (const auto& [comparison, operand] : node.others) depth = std::max(depth, depth_of(operand));
-    return depth;
-  }
-  int operator()(const Conditional& node) const {
-    return std::max({depth_of(node.test), depth_of(node.when_true), depth_of(node.when_false)});
-  }
-  int operator()(const Attribute& node) const { return depth_of(node.object); }
-  int operator()(const Subscript& node) const { return std::max(depth_of(node.object), depth_of(node.key)); }
-  int operator()(const SliceSubscript& node) const {
-    return std::max({depth_of(node.object), depth_of(node.start), depth_of(node.stop), depth_of(node.step)});
-  }
-  int operator()(const Call& node) const { return std::max(depth_of(node.callee), depth_of(node.arguments)); }
-  int operator()(const FilterUse& node) const { return std::max(depth_of(node.subject), depth_of(node.arguments)); }
-  int operator()(const TestUse& node) const { return std::max(depth_of(node.subject), depth_of(node.arguments)); }
-};
-
 std::optional<Comparison> comparison_of(TokenKind kind) {
   switch (kind) {
     case TokenKind::kEqual: return Comparison::kEqual;
@@ -139,7 +94,8 @@ void ExpressionParser::note_unknown(int line, std::string_view what, const std::
 }
 
 Result<ExpressionPtr> ExpressionParser::make(int line, Expression::Node node) const {
-  const int depth = std::visit(DepthOfParts{}, node) + 1;
+  int depth = 1;
+  for_each_part(node, [&](const Expression& part) { depth = std::max(depth, part.depth + 1); });
   if (depth > kMaxDepth)
     return syntax_error(line, "the expression has more than {} operators inside each other", kMaxDepth);
   return std::make_unique<Expression>(Expression{line, depth, std::move(node)});
@@ -189,14 +145,20 @@ Result<ExpressionPtr> ExpressionParser::parse_conditional() {
 Result<ExpressionPtr> ExpressionParser::parse_or() {
   const int line = current().line;
   ExpressionPtr left = TRY(parse_and());
-  while (skip_word("or")) left = TRY(make(line, Logic{false, std::move(left), TRY(parse_and())}));
+  while (skip_word("or")) {
+    ExpressionPtr right = TRY(parse_and());
+    left = TRY(make(line, Logic{false, std::move(left), std::move(right)}));
+  }
   return left;
 }
 
 Result<ExpressionPtr> ExpressionParser::parse_and() {
   const int line = current().line;
   ExpressionPtr left = TRY(parse_not());
-  while (skip_word("and")) left = TRY(make(line, Logic{true, std::move(left), TRY(parse_not())}));
+  while (skip_word("and")) {
+    ExpressionPtr right = TRY(parse_not());
+    left = TRY(make(line, Logic{true, std::move(left), std::move(right)}));
+  }
   return left;
 }
 
@@ -233,7 +195,8 @@ Result<ExpressionPtr> ExpressionParser::parse_sum() {
   ExpressionPtr left = TRY(parse_concatenation());
   while (at(TokenKind::kAdd) || at(TokenKind::kSubtract)) {
     const Operator operation = take().kind == TokenKind::kAdd ? Operator::kAdd : Operator::kSubtract;
-    left = TRY(make(line, Arithmetic{operation, std::move(left), TRY(parse_concatenation())}));
+    ExpressionPtr right = TRY(parse_concatenation());
+    left = TRY(make(line, Arithmetic{operation, std::move(left), std::move(right)}));
   }
   return left;
 }
@@ -252,7 +215,8 @@ Result<ExpressionPtr> ExpressionParser::parse_product() {
   ExpressionPtr left = TRY(parse_power());
   while (const auto operation = product_operator(current().kind)) {
     take();
-    left = TRY(make(line, Arithmetic{*operation, std::move(left), TRY(parse_power())}));
+    ExpressionPtr right = TRY(parse_power());
+    left = TRY(make(line, Arithmetic{*operation, std::move(left), std::move(right)}));
   }
   return left;
 }
@@ -261,8 +225,10 @@ Result<ExpressionPtr> ExpressionParser::parse_product() {
 Result<ExpressionPtr> ExpressionParser::parse_power() {
   const int line = current().line;
   ExpressionPtr left = TRY(parse_unary());
-  while (skip(TokenKind::kPower))
-    left = TRY(make(line, Arithmetic{Operator::kPower, std::move(left), TRY(parse_unary())}));
+  while (skip(TokenKind::kPower)) {
+    ExpressionPtr right = TRY(parse_unary());
+    left = TRY(make(line, Arithmetic{Operator::kPower, std::move(left), std::move(right)}));
+  }
   return left;
 }
 
@@ -430,7 +396,8 @@ Result<CallArguments> ExpressionParser::parse_arguments() {
 
 Result<ExpressionPtr> ExpressionParser::parse_call(ExpressionPtr callee) {
   const int line = current().line;
-  return make(line, Call{std::move(callee), TRY(parse_arguments())});
+  CallArguments arguments = TRY(parse_arguments());
+  return make(line, Call{std::move(callee), std::move(arguments)});
 }
 
 Result<std::string> ExpressionParser::parse_dotted_name() {

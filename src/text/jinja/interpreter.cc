@@ -26,10 +26,7 @@ uint64_t text_bytes(const Json& json, int depth = 0) {
 }  // namespace
 
 Interpreter::Interpreter(const Ast& ast, const RenderOptions& options)
-    : ast_(ast),
-      runtime_{options, Budget(options.limits), {}},
-      context_(ast.names.size()),
-      root_(std::make_shared<Scope>(nullptr)) {}
+    : ast_(ast), runtime_{options, Budget(options.limits), {}}, context_(ast.names.size()) {}
 
 Result<Text> Interpreter::run(const Json& context) {
   if (!context.is_object())
@@ -45,7 +42,8 @@ Result<Text> Interpreter::run(const Json& context) {
   }
   TextBuilder out(runtime_.budget);
   out_ = &out;
-  TRY_VOID(execute(ast_.body, root_));
+  root_ = open_scope(ast_.body, nullptr);
+  TRY_VOID(execute(ast_.body.statements, root_));
   return out.text();
 }
 
@@ -62,6 +60,12 @@ Result<Interpreter::Flow> Interpreter::execute(const Block& block, const ScopePt
     if (flow != Flow::kNext) return flow;
   }
   return Flow::kNext;
+}
+
+ScopePtr Interpreter::open_scope(const ScopeBody& body, const ScopePtr& outer) {
+  auto scope = std::make_shared<Scope>(outer);
+  for (const auto& [name, undefined] : body.undefined) scope->set(name, undefined);
+  return scope;
 }
 
 Result<Interpreter::Flow> Interpreter::execute_statement(const Statement& statement, const ScopePtr& scope) {
@@ -117,7 +121,11 @@ Result<Loop::Source> Interpreter::loop_source(const For& node, const Value& iter
     while (std::optional<Value> item = TRY(iterator->next(runtime_))) {
       const auto inner = std::make_shared<Scope>(scope);
       TRY_VOID(assign(node.target, *item, inner));
-      if (is_true(TRY(evaluate(*node.condition, inner)))) return item;
+      if (!is_true(TRY(evaluate(*node.condition, inner)))) continue;
+      // As in Jinja: what several variables took apart is put together again, as a tuple.
+      if (!std::holds_alternative<std::vector<Target>>(node.target.node) || item->is<Tuple>()) return item;
+      std::vector<Value> parts = TRY(collect(*item, runtime_));
+      return TRY(make_tuple(std::move(parts), runtime_.budget));
     }
     return std::nullopt;
   };
@@ -141,15 +149,15 @@ Result<Interpreter::Flow> Interpreter::run_loop(const For& node, const Value& it
   bool completed = false;  // as in Jinja: else runs unless a turn reached the end of the body
   while (TRY(loop->advance())) {
     TRY_VOID(runtime_.budget.spend(1));
-    const auto inner = std::make_shared<Scope>(scope);
+    const ScopePtr inner = open_scope(node.body, scope);
     inner->set(ast_.loop, static_cast<Object*>(loop));
     TRY_VOID(assign(node.target, loop->current, inner));
-    const Flow flow = TRY(execute(node.body, inner));
+    const Flow flow = TRY(execute(node.body.statements, inner));
     if (flow == Flow::kBreak) break;
     completed |= flow == Flow::kNext;
   }
-  if (completed || node.otherwise.empty()) return Flow::kNext;
-  return execute(node.otherwise, std::make_shared<Scope>(scope));
+  if (completed || node.otherwise.statements.empty()) return Flow::kNext;
+  return execute(node.otherwise, scope);
 }
 
 Result<void> Interpreter::assign(const Target& target, const Value& value, const ScopePtr& scope) {
@@ -180,9 +188,9 @@ Result<Interpreter::Flow> Interpreter::execute_node(const Set& node, const Scope
 }
 
 Result<Interpreter::Flow> Interpreter::execute_node(const SetBlock& node, const ScopePtr& scope) {
-  const auto inner = std::make_shared<Scope>(scope);
+  const ScopePtr inner = open_scope(node.body, scope);
   Flow flow = Flow::kNext;
-  Value text = TRY(capture(node.body, inner, flow));
+  Value text = TRY(capture(node.body.statements, inner, flow));
   if (flow != Flow::kNext) return flow;
   if (node.filter) text = TRY(apply_block_filters(*node.filter, text, inner));
   TRY_VOID(assign(node.target, text, scope));
@@ -207,26 +215,26 @@ Result<Interpreter::Flow> Interpreter::execute_node(const CallBlock& node, const
 }
 
 Result<Interpreter::Flow> Interpreter::execute_node(const FilterBlock& node, const ScopePtr& scope) {
-  const auto inner = std::make_shared<Scope>(scope);
+  const ScopePtr inner = open_scope(node.body, scope);
   Flow flow = Flow::kNext;
-  const Value text = TRY(capture(node.body, inner, flow));
+  const Value text = TRY(capture(node.body.statements, inner, flow));
   if (flow != Flow::kNext) return flow;
   TRY_VOID(print(TRY(apply_block_filters(*node.filter, text, inner))));
   return Flow::kNext;
 }
 
 Result<Interpreter::Flow> Interpreter::execute_node(const With& node, const ScopePtr& scope) {
-  const auto inner = std::make_shared<Scope>(scope);
+  const ScopePtr inner = open_scope(node.body, scope);
   for (const auto& [target, value] : node.values) TRY_VOID(assign(target, TRY(evaluate(*value, scope)), inner));
-  return execute(node.body, inner);
+  return execute(node.body.statements, inner);
 }
 
 Result<Interpreter::Flow> Interpreter::execute_node(const ScopedBlock& node, const ScopePtr& scope) {
-  return execute(node.body, std::make_shared<Scope>(scope));
+  return execute(node.body, scope);
 }
 
 Result<Interpreter::Flow> Interpreter::execute_node(const NamedBlock& node, const ScopePtr& scope) {
-  return execute(node.body, std::make_shared<Scope>(node.scoped ? scope : root_));
+  return execute(node.body, node.scoped ? scope : root_);
 }
 
 }  // namespace paddock::text::jinja

@@ -32,6 +32,10 @@ class Interpreter {
 
   // Statements.
   Result<Flow> execute(const Block& block, const ScopePtr& scope);
+  Result<Flow> execute(const ScopeBody& body, const ScopePtr& outer) {
+    return execute(body.statements, open_scope(body, outer));
+  }
+  static ScopePtr open_scope(const ScopeBody& body, const ScopePtr& outer);
   Result<Flow> execute_statement(const Statement& statement, const ScopePtr& scope);
   Result<Flow> execute_node(const Data& node, const ScopePtr& scope);
   Result<Flow> execute_node(const Output& node, const ScopePtr& scope);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "text/jinja/expression_parser.h"
+#include "text/jinja/scope_analysis.h"
 
 namespace paddock::text::jinja {
 namespace {
@@ -27,8 +28,9 @@ class Parser : public ExpressionParser {
     ast_.caller = intern("caller");
     ast_.varargs = intern("varargs");
     ast_.kwargs = intern("kwargs");
-    ast_.body = TRY(parse_block({}, "", 0));
+    ast_.body.statements = TRY(parse_block({}, "", 0));
     if (unknown_) return tl::unexpected(*unknown_);
+    analyse_scopes(ast_);
     return std::make_shared<const Ast>(std::move(ast_));
   }
 
@@ -140,17 +142,22 @@ class Parser : public ExpressionParser {
       const std::string object = TRY(expect(TokenKind::kName)).text;
       take();
       note_use(object);
-      return Target{Target::Attribute{intern(object), TRY(expect(TokenKind::kName)).text}};
+      const Token attribute = TRY(expect(TokenKind::kName));
+      return Target{Target::Attribute{intern(object), attribute.text}};
     }
     return parse_target_name();
   }
 
   Result<StatementPtr> parse_set(int line) {
     Target target = TRY(parse_target(true));
-    if (skip(TokenKind::kAssign)) return make(line, Set{std::move(target), TRY(parse_tuple())});
-    SetBlock block{std::move(target), nullptr, {}};
+    if (skip(TokenKind::kAssign)) {
+      ExpressionPtr value = TRY(parse_tuple());
+      return make(line, Set{std::move(target), std::move(value)});
+    }
+    SetBlock block;
+    block.target = std::move(target);
     if (at(TokenKind::kPipe)) block.filter = TRY(parse_filters(nullptr, false));
-    block.body = TRY(parse_body_until("endset", "set", line));
+    block.body.statements = TRY(parse_body_until("endset", "set", line));
     return make(line, std::move(block));
   }
 
@@ -178,8 +185,8 @@ class Parser : public ExpressionParser {
     ++loops_;
     auto [body, word] = TRY(parse_body({"endfor", "else"}, "for", line));
     --loops_;
-    loop.body = std::move(body);
-    if (word == "else") loop.otherwise = TRY(parse_body_until("endfor", "for", line));
+    loop.body.statements = std::move(body);
+    if (word == "else") loop.otherwise.statements = TRY(parse_body_until("endfor", "for", line));
     return make(line, std::move(loop));
   }
 
@@ -195,7 +202,7 @@ class Parser : public ExpressionParser {
   Result<void> parse_function(MacroCode& code, const ParseBody& parse_code_body) {
     macros_.push_back(&code);
     const int loops = std::exchange(loops_, 0);
-    code.body = TRY(parse_code_body());
+    code.body.statements = TRY(parse_code_body());
     loops_ = loops;
     macros_.pop_back();
     return {};
@@ -253,7 +260,7 @@ class Parser : public ExpressionParser {
   Result<StatementPtr> parse_filter_block(int line) {
     FilterBlock block;
     block.filter = TRY(parse_filters(nullptr, true));
-    block.body = TRY(parse_body_until("endfilter", "filter", line));
+    block.body.statements = TRY(parse_body_until("endfilter", "filter", line));
     return make(line, std::move(block));
   }
 
@@ -265,7 +272,7 @@ class Parser : public ExpressionParser {
       TRY_VOID(expect(TokenKind::kAssign));
       with.values.emplace_back(std::move(target), TRY(parse_expression()));
     }
-    with.body = TRY(parse_body_until("endwith", "with", line));
+    with.body.statements = TRY(parse_body_until("endwith", "with", line));
     return make(line, std::move(with));
   }
 
@@ -280,9 +287,10 @@ class Parser : public ExpressionParser {
 
   Result<StatementPtr> parse_named_block(int line) {
     const std::string name = TRY(expect(TokenKind::kName)).text;
-    NamedBlock block{{}, skip_word("scoped")};
+    NamedBlock block;
+    block.scoped = skip_word("scoped");
     const int loops = std::exchange(loops_, 0);
-    block.body = TRY(parse_body_until("endblock", "block", line));
+    block.body.statements = TRY(parse_body_until("endblock", "block", line));
     loops_ = loops;
     skip_word(name);
     return make(line, std::move(block));
@@ -290,7 +298,8 @@ class Parser : public ExpressionParser {
 
   Result<StatementPtr> parse_scoped(std::string_view end_word, std::string_view opener, int line) {
     const int loops = std::exchange(loops_, 0);
-    ScopedBlock block{TRY(parse_body_until(end_word, opener, line))};
+    ScopedBlock block;
+    block.body.statements = TRY(parse_body_until(end_word, opener, line));
     loops_ = loops;
     return make(line, std::move(block));
   }

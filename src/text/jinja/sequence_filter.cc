@@ -282,8 +282,8 @@ Result<Value> apply_groupby(Runtime& runtime, const Value& subject, const Argume
     for (; end < order.size() && TRY(are_equal(keys[order[begin]], keys[order[end]], runtime.budget)); ++end)
       group.push_back(items[order[end]]);
     if (end == begin) group.push_back(items[order[end++]]);  // a NaN equals nothing
-    groups.push_back(
-        TRY(make_tuple({names[order[begin]], TRY(make_list(std::move(group), runtime.budget))}, runtime.budget)));
+    Value members = TRY(make_list(std::move(group), runtime.budget));
+    groups.push_back(TRY(make_tuple({names[order[begin]], std::move(members)}, runtime.budget)));
     begin = end;
   }
   return make_list(std::move(groups), runtime.budget);

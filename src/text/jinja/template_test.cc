@@ -37,18 +37,27 @@ std::string render_marked(std::string_view source, const Json& context, const Re
 
 Json parse(std::string_view text) { return parse_json(text, "test").value(); }
 
-Json cases() { return parse(read_text_file(PADDOCK_SOURCE_DIR "/tests/data/chat/jinja_cases.json").value_or("")); }
-
-TEST(Template, ReferenceCases) {
-  const Json file = cases();
+// Renders every case of a file in tests/data/chat with the file's context.
+void expect_cases(const std::string& file_name, const RenderOptions& options = {}) {
+  const Json file = parse(read_text_file(PADDOCK_SOURCE_DIR "/tests/data/chat/" + file_name).value_or("{}"));
   ASSERT_GT(file["cases"].size(), 200u);
   for (const Json& test : file["cases"]) {
-    const std::string found = render(test["template"].get<std::string>(), file["context"]);
+    const auto source = test["template"].get<std::string>();
+    const std::string found = render(source, file["context"], options);
     if (test.contains("error"))
-      EXPECT_TRUE(found.starts_with("error: ")) << test["id"] << ": " << found;
+      EXPECT_TRUE(found.starts_with("error: ")) << source << ": " << found;
     else
-      EXPECT_EQ(found, test["text"].get<std::string>()) << test["id"];
+      EXPECT_EQ(found, test["text"].get<std::string>()) << source;
   }
+}
+
+TEST(Template, ReferenceCases) { expect_cases("jinja_cases.json"); }
+
+TEST(Template, CornersOfPython) {
+  RenderOptions options;
+  options.now = 1'700'000'000;
+  options.utc = true;
+  expect_cases("jinja_python.json", options);
 }
 
 TEST(Template, SyntaxErrorsNameLineAndExpectation) {

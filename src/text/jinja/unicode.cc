@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "text/jinja/unicode_tables.h"
+#include "text/unicode_classes.h"
 
 namespace paddock::text::jinja {
 namespace {
@@ -80,7 +81,9 @@ bool is_line_break(char32_t character) {
          character == 0x2028 || character == 0x2029;
 }
 
-bool is_alphabetic(char32_t character) { return find_range(kAlphabetic, kAlphabeticCount, character) != nullptr; }
+bool is_alphabetic(char32_t character) {
+  return (UnicodeClasses::instance().of(character) & (kUpper | kLower | kCaseless)) != 0;
+}
 bool is_decimal(char32_t character) { return find_range(kDecimal, kDecimalCount, character) != nullptr; }
 bool is_digit(char32_t character) { return find_range(kDigit, kDigitCount, character) != nullptr; }
 bool is_numeric(char32_t character) { return find_range(kNumeric, kNumericCount, character) != nullptr; }

@@ -28,10 +28,10 @@ struct CaseSpecial {
   uint32_t mapped[3];
 };
 
-extern const CharacterRange kAlphabetic[], kDecimal[], kDigit[], kNumeric[], kPrintable[], kLowercase[], kUppercase[],
-    kTitlecase[], kCaseIgnorable[];
-extern const size_t kAlphabeticCount, kDecimalCount, kDigitCount, kNumericCount, kPrintableCount, kLowercaseCount,
-    kUppercaseCount, kTitlecaseCount, kCaseIgnorableCount;
+extern const CharacterRange kDecimal[], kDigit[], kNumeric[], kPrintable[], kLowercase[], kUppercase[], kTitlecase[],
+    kCaseIgnorable[];
+extern const size_t kDecimalCount, kDigitCount, kNumericCount, kPrintableCount, kLowercaseCount, kUppercaseCount,
+    kTitlecaseCount, kCaseIgnorableCount;
 extern const CaseRange kToUpper[], kToLower[], kToTitle[];
 extern const size_t kToUpperCount, kToLowerCount, kToTitleCount;
 extern const CaseSpecial kToUpperSpecial[], kToLowerSpecial[], kToTitleSpecial[];
