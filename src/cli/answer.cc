@@ -102,10 +102,13 @@ Result<Answer> answer(engine::Engine& engine, Question question, const Interrupt
 }
 
 std::string speed_line(const Answer& answer) {
+  if (answer.tokens.empty() && answer.finish_reason == engine::FinishReason::kCancelled)
+    return "stopped before the first token";
   const std::string kept = answer.prompt_reused > 0 ? fmt::format(", {} more were kept", answer.prompt_reused) : "";
-  return fmt::format("prompt {} tokens, {:.1f}/s{}; answer {} tokens, {:.1f}/s",
+  return fmt::format("prompt {} tokens, {:.1f}/s{}; answer {} tokens, {:.1f}/s{}",
                      answer.prompt_tokens - answer.prompt_reused, answer.prefill_tokens_per_second(), kept,
-                     answer.tokens.size(), answer.decode_tokens_per_second());
+                     answer.tokens.size(), answer.decode_tokens_per_second(),
+                     answer.finish_reason == engine::FinishReason::kCancelled ? ", stopped" : "");
 }
 
 }  // namespace paddock::cli

@@ -42,7 +42,7 @@ struct Answer {
 // Runs the engine until the answer is complete or `watch` sees an interrupt. An error of a sink ends it.
 Result<Answer> answer(engine::Engine& engine, Question question, const InterruptWatch& watch);
 
-// "prompt 31 tokens, 120.5/s (12 of them kept); answer 17 tokens, 31.2/s"
+// "prompt 31 tokens, 120.5/s, 12 more were kept; answer 17 tokens, 31.2/s"
 std::string speed_line(const Answer& answer);
 
 }  // namespace paddock::cli

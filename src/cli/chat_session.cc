@@ -170,9 +170,7 @@ Result<void> ChatSession::reply(std::vector<int32_t> prompt) {
     conversation_.add("assistant", result.text);
 
   const int64_t used = result.prompt_tokens + static_cast<int64_t>(result.tokens.size());
-  if (!settings_.quiet)
-    note_aside(fmt::format("{}; context {} of {}{}", speed_line(result), used, engine_.context(),
-                           result.finish_reason == engine::FinishReason::kCancelled ? "; stopped" : ""));
+  if (!settings_.quiet) note_aside(fmt::format("{}; context {} of {}", speed_line(result), used, engine_.context()));
   if (used >= engine_.context())
     note_line("The context is full: /save FILE keeps the conversation, /reset starts anew.");
   return {};
