@@ -221,14 +221,17 @@ class Terminal {
       if (::poll(&wait, 1, 60'000) <= 0) return false;
       char buffer[4096];
       const ssize_t count = ::read(terminal_, buffer, sizeof(buffer));
-      if (count <= 0) return false;
+      still_there_ = count > 0;
+      if (!still_there_) return false;
       seen_.append(buffer, static_cast<size_t>(count));
     }
     from_ = found + text.size();
     return true;
   }
+  // The exit status, or minus the signal that ended it: SIGKILL, from here, when it wrote nothing for a minute.
   int finish() {
     while (wait_for("\n")) continue;
+    if (still_there_) ::kill(process_, SIGKILL);
     int status = -1;
     ::waitpid(std::exchange(process_, -1), &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
@@ -240,6 +243,7 @@ class Terminal {
   pid_t process_ = -1;
   std::string seen_;
   size_t from_ = 0;
+  bool still_there_ = true;
 };
 
 TEST_F(CliChat, OnATerminalLinesAreEditedAndRemembered) {
@@ -266,6 +270,7 @@ TEST_F(CliChat, OnATerminalLinesAreEditedAndRemembered) {
   again.type("\x10\x10\r");  // two lines back: the message of before
   ASSERT_TRUE(again.wait_for("h\u00e9llo")) << again.seen();
   ASSERT_TRUE(again.wait_for("context ")) << again.seen();
+  ASSERT_TRUE(again.wait_for("> ")) << again.seen();
   again.type("\x04");
   EXPECT_EQ(again.finish(), 0);
 }

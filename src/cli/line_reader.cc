@@ -45,6 +45,8 @@ class EditedLines : public LineReader {
     ::el_set(editor_, EL_BIND, "^C", "paddock-clear", nullptr);
     ::el_set(editor_, EL_ADDFN, "paddock-suspend", "stops the program", suspend);
     ::el_set(editor_, EL_BIND, "^Z", "paddock-suspend", nullptr);
+    // A Ctrl-D typed while the model answers arrives as a zero, which must not quote the key after it.
+    ::el_set(editor_, EL_BIND, "^@", "em-set-mark", nullptr);
     ::el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     ::el_source(editor_, nullptr);  // the person's own ~/.editrc comes last
     HistEvent event;
@@ -63,6 +65,9 @@ class EditedLines : public LineReader {
     prompt_ = prompt;
     was_cleared_ = false;
     int length = 0;
+    // The editor itself leaves the terminal as it was until the prompt is out: a Ctrl-C or Ctrl-D that comes just
+    // then would be the kernel's.
+    ::el_set(editor_, EL_PREP_TERM, 1);
     const char* typed = ::el_gets(editor_, &length);
     if (was_cleared_) {
       note_line("^C");
