@@ -18,7 +18,7 @@ using Kind = JsonItem::Kind;
 constexpr size_t kPrefix = 8;                   // bytes of the header's length
 constexpr uint64_t kHeaderLimit = 100'000'000;  // bytes, as the format says
 constexpr size_t kExtentsLimit = 64;
-constexpr int kDepth = 8;  // a valid header has three levels
+constexpr int kHeaderDepth = 8;  // a valid header has three levels
 
 constexpr std::array kTypes = {DType::kF64, DType::kF32, DType::kF16, DType::kBF16, DType::kF8E4M3, DType::kI64,
                                DType::kI32, DType::kI16, DType::kI8,  DType::kU8,   DType::kBool};
@@ -224,7 +224,7 @@ Result<SafetensorsContents> parse_safetensors(std::span<const std::byte> bytes, 
   const std::string_view header = TRY(header_of(bytes, file));
   const std::span<const std::byte> data = bytes.subspan(kPrefix + header.size());
   HeaderReader reader(file);
-  TRY_VOID(walk_json(header, file, kDepth, [&](const JsonItem& item) { return reader.take(item); }));
+  TRY_VOID(walk_json(header, file, kHeaderDepth, [&](const JsonItem& item) { return reader.take(item); }));
   std::stable_sort(reader.entries.begin(), reader.entries.end(),
                    [](const Entry& a, const Entry& b) { return a.offsets < b.offsets; });
   SafetensorsContents contents;

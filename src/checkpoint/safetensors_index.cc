@@ -10,7 +10,7 @@ namespace {
 
 using Kind = JsonItem::Kind;
 
-constexpr int kDepth = 32;  // "metadata" may hold anything
+constexpr int kIndexDepth = 32;  // "metadata" may hold anything
 
 // A file of the index's own folder: no separators, nothing that leads elsewhere.
 bool is_plain_file_name(std::string_view name) {
@@ -72,7 +72,7 @@ class IndexReader {
 
 Result<SafetensorsIndex> parse_safetensors_index(std::string_view text, std::string_view file) {
   IndexReader reader(file);
-  TRY_VOID(walk_json(text, file, kDepth, [&](const JsonItem& item) { return reader.take(item); }));
+  TRY_VOID(walk_json(text, file, kIndexDepth, [&](const JsonItem& item) { return reader.take(item); }));
   return std::move(reader).index();
 }
 

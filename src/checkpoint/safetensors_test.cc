@@ -48,7 +48,7 @@ TEST(Safetensors, AHeaderMayHoldNothing) {
 
 std::string entry(const std::string& fields) { return "{\"t\":{" + fields + "}}"; }
 
-std::vector<Refusal> refusals() {
+std::vector<Refusal> refused_files() {
   const std::string damaged = "download it again";
   const std::string convert = "convert the model again";
   const std::string two_u8 = R"("dtype":"U8","shape":[2],"data_offsets":)";
@@ -175,7 +175,7 @@ std::vector<Refusal> refusals() {
 }
 
 TEST(Safetensors, RefusesMalformedFilesWithOneSentence) {
-  for (const Refusal& refusal : refusals())
+  for (const Refusal& refusal : refused_files())
     expect_refused(parse_safetensors(as_bytes(refusal.bytes), "x.safetensors"), "x.safetensors", refusal);
 }
 

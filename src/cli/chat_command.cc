@@ -17,7 +17,7 @@
 namespace paddock::cli {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kChatExamples = R"(Examples:
   paddock chat
   paddock chat model.gguf --system "Answer in one sentence." --temperature 0.3
   printf 'Hello\nAnd in French?\n' | paddock chat folder/ --seed 1
@@ -130,7 +130,7 @@ void add_chat_command(CLI::App& program, Action* chosen) {
   command.footer(
       std::string("Answers are drawn as generation_config.json says, otherwise with temperature 0.7 and top-p 0.95.\n"
                   "Without MODEL the default model is taken, which ./run fetches.\n\n") +
-      kExamples);
+      kChatExamples);
   command.callback([options, chosen] { *chosen = [options] { return chat(*options); }; });
 }
 

@@ -12,7 +12,7 @@
 namespace paddock::cli {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kInspectExamples = R"(Examples:
   paddock inspect model.gguf
   paddock inspect folder/ --context 1000000 --cache f16 --json
 )";
@@ -53,7 +53,7 @@ void add_inspect_command(CLI::App& program, Action* chosen) {
   command.add_flag("--json", options->json, "print one JSON object");
   add_model_options(command, &options->model);
   add_verbosity(command, &options->verbosity);
-  command.footer(kExamples);
+  command.footer(kInspectExamples);
   command.callback([options, chosen] { *chosen = [options] { return inspect(*options); }; });
 }
 

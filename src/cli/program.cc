@@ -15,7 +15,7 @@ namespace {
 
 enum ExitStatus { kSuccess = 0, kFailure = 1, kWrongUsage = 2 };
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kProgramExamples = R"(Examples:
   paddock chat                                      talk to the default model
   paddock chat model.gguf                           talk to this one
   paddock run model.gguf --prompt "Once upon a time"
@@ -55,7 +55,7 @@ std::string parsed_command(const CLI::App& program) {
 int parse_and_run(int argc, char** argv) {
   CLI::App program("Paddock runs Llama-4-family models on ordinary processors.", "paddock");
   program.set_version_flag("--version", "paddock " PADDOCK_VERSION);
-  program.footer(kExamples);
+  program.footer(kProgramExamples);
   Action chosen;
   add_chat_command(program, &chosen);
   add_run_command(program, &chosen);

@@ -14,7 +14,7 @@
 namespace paddock::cli {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kRenderExamples = R"(Examples:
   paddock render folder/ messages.json
   echo '[{"role": "user", "content": "Hello"}]' | paddock render model.gguf - --text
 )";
@@ -61,7 +61,7 @@ void add_render_command(CLI::App& program, Action* chosen) {
   command.add_flag("--text", options->text, "print the text alone");
   command.add_flag("--json", options->json, "print {\"text\":…,\"ids\":[…]}, as without it");
   add_verbosity(command, &options->verbosity);
-  command.footer(kExamples);
+  command.footer(kRenderExamples);
   command.callback([options, chosen] { *chosen = [options] { return render(*options); }; });
 }
 

@@ -18,7 +18,7 @@
 namespace paddock::cli {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kRunExamples = R"(Examples:
   paddock run model.gguf --prompt "The capital of France is" --max-tokens 8
   echo "Name three colours." | paddock run folder/ --chat --temperature 0.7 --seed 1
   paddock run folder/ --tokens ids.json --ignore-eos --json
@@ -182,7 +182,7 @@ void add_run_command(CLI::App& program, Action* chosen) {
   add_sampling_options(command, &options->sampling);
   add_model_options(command, &options->model);
   add_verbosity(command, &options->verbosity);
-  command.footer(std::string("Without --temperature the most likely token is taken each time.\n\n") + kExamples);
+  command.footer(std::string("Without --temperature the most likely token is taken each time.\n\n") + kRunExamples);
   command.callback([options, chosen] { *chosen = [options] { return run(*options); }; });
 }
 

@@ -17,7 +17,7 @@
 namespace paddock::cli {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kScoreExamples = R"(Examples:
   paddock score model.gguf --text book.txt --json
   paddock score folder/ --tokens ids.json --logits logits.safetensors --hidden hidden.safetensors
   paddock score folder/ --tokens long.json --logits edge.safetensors --rows 8190:8194 --cache f32
@@ -114,7 +114,7 @@ void add_score_command(CLI::App& program, Action* chosen) {
   command.add_flag("--json", options->json, "print one JSON object");
   add_model_options(command, &options->model);
   add_verbosity(command, &options->verbosity);
-  command.footer(kExamples);
+  command.footer(kScoreExamples);
   command.callback([options, chosen] {
     if (options->text.empty() == options->tokens.empty()) throw CLI::ValidationError("give either --text or --tokens");
     *chosen = [options] { return score(*options); };

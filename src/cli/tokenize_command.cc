@@ -16,7 +16,7 @@
 namespace paddock::cli {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kTokenizeExamples = R"(Examples:
   paddock tokenize folder/ --text "Hello, world" --json          {"ids":[…]}
   paddock tokenize model.gguf --batch texts.json                  ["one", "two"] to [[…],[…]]
   paddock tokenize tokenizer.json --decode --text "15 8 12"       text
@@ -138,7 +138,7 @@ void add_tokenize_command(CLI::App& program, Action* chosen) {
   command.add_flag("--decode", options->decode, "ids to text, special tokens shown")->excludes(bos);
   command.add_flag("--json", options->json, "print {\"ids\":[…]} or {\"text\":…}; a batch is an array in any case");
   add_verbosity(command, &options->verbosity);
-  command.footer(kExamples);
+  command.footer(kTokenizeExamples);
   command.callback([options, chosen] { *chosen = [options] { return tokenize(*options); }; });
 }
 

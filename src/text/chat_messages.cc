@@ -12,7 +12,7 @@ namespace paddock::text {
 namespace {
 
 // One level below what parse_json lets pass, so that no function here or in a template recurses further.
-constexpr int kMaxDepth = 256;
+constexpr int kMaxConversationDepth = 256;
 
 template <typename... Args>
 tl::unexpected<Error> wrong(fmt::format_string<Args...> format, Args&&... args) {
@@ -33,7 +33,7 @@ bool is_one_of(const Json& value, std::initializer_list<std::string_view> words)
 
 bool is_nested_too_deeply(const Json& json, int depth = 1) {
   if (!json.is_structured()) return false;
-  if (depth > kMaxDepth) return true;
+  if (depth > kMaxConversationDepth) return true;
   return std::any_of(json.begin(), json.end(), [&](const Json& item) { return is_nested_too_deeply(item, depth + 1); });
 }
 
@@ -218,7 +218,7 @@ TemplateTraits TemplateTraits::of(std::string_view source) {
 Result<void> check_conversation(const Json& conversation) {
   if (!conversation.is_object())
     return wrong("a conversation must be an object with \"messages\", not {}", conversation.type_name());
-  if (is_nested_too_deeply(conversation)) return wrong("the conversation is nested deeper than {} levels", kMaxDepth);
+  if (is_nested_too_deeply(conversation)) return wrong("the conversation is nested deeper than {} levels", kMaxConversationDepth);
   const Json* messages = find(conversation, "messages");
   if (!messages || !messages->is_array()) return wrong("a conversation needs \"messages\" that are a list");
   if (messages->empty()) return wrong("messages is empty; give at least one message");

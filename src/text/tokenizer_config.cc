@@ -8,7 +8,7 @@
 namespace paddock::text {
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr int kMaxConfigDepth = 64;
 
 // Where the text of the token under `key` is kept; null for other keys.
 std::optional<std::string>* token_under(TokenizerConfig& config, std::string_view key) {
@@ -55,7 +55,7 @@ std::optional<TokenId> id_of(const Vocabulary& vocabulary, const std::optional<s
 
 Result<TokenizerConfig> parse_tokenizer_config(std::string_view file, std::string_view source) {
   TokenizerConfig config;
-  TRY_VOID(walk_json(file, source, kMaxDepth, [&](const JsonItem& item) { return read_item(item, source, config); }));
+  TRY_VOID(walk_json(file, source, kMaxConfigDepth, [&](const JsonItem& item) { return read_item(item, source, config); }));
   return config;
 }
 

@@ -10,7 +10,7 @@
 namespace paddock::text {
 namespace {
 
-constexpr size_t kMaxDepth = 64;
+constexpr size_t kMaxTokenizerDepth = 64;
 constexpr size_t kMaxKeys = 512;  // of an object other than model.vocab: looking one up is linear in them
 
 std::string shown(std::string_view text) { return replace_invalid_utf8(text.substr(0, 80)); }
@@ -123,7 +123,7 @@ class Handler {
     return &(parent[key_] = std::move(value));
   }
   bool open(Json container) {
-    if (open_.size() >= kMaxDepth) return fail(fmt::format("is nested deeper than {} levels", kMaxDepth));
+    if (open_.size() >= kMaxTokenizerDepth) return fail(fmt::format("is nested deeper than {} levels", kMaxTokenizerDepth));
     const bool is_model = open_.size() == 1 && key_ == "model" && open_.back()->is_object();
     open_.push_back(place(std::move(container)));
     if (is_model) model_ = open_.back();

@@ -7,7 +7,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <map>
 #include <sstream>
 
 #include "base/json.h"
@@ -94,15 +94,20 @@ class Llama4 : public testing::TestWithParam<std::pair<const char*, bool>> {
   void SetUp() override {
     SKIP_WITHOUT_REFERENCE("tokenizer/vectors.json");
     vectors_ = parse_json(read_test_file(reference_data("tokenizer/vectors.json")), "vectors.json").value();
+    static std::map<std::pair<std::string, bool>, Tokenizer> loaded;  // each takes seconds in an instrumented build
     const auto [file, cut] = GetParam();
-    Vocabulary vocabulary = load_vocabulary(reference_data("tokenizer") / file).value();
-    EXPECT_EQ(vocabulary.cut_long_runs, std::string(file) == "tokenizer.model");
-    vocabulary.cut_long_runs = cut;
-    tokenizer_ = Tokenizer::create(std::move(vocabulary)).value();
+    const std::pair<std::string, bool> key{file, cut};
+    if (!loaded.contains(key)) {
+      Vocabulary vocabulary = load_vocabulary(reference_data("tokenizer") / file).value();
+      EXPECT_EQ(vocabulary.cut_long_runs, key.first == "tokenizer.model");
+      vocabulary.cut_long_runs = cut;
+      loaded.emplace(key, Tokenizer::create(std::move(vocabulary)).value());
+    }
+    tokenizer_ = &loaded.at(key);
   }
 
   Json vectors_;
-  std::optional<Tokenizer> tokenizer_;
+  const Tokenizer* tokenizer_ = nullptr;
 };
 
 TEST_P(Llama4, EqualsEveryVector) {

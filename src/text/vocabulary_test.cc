@@ -263,7 +263,7 @@ TEST(VocabularyGguf, EqualsTheSameTokenizerInJson) {
     const auto tokenizer = Tokenizer::create(vocabulary_from_gguf(file.gguf, "x").value());
     ASSERT_TRUE(tokenizer) << tokenizer.error().message;
     const auto variant = std::find_if(variants.begin(), variants.end(),
-                                      [&](const Json& candidate) { return candidate["name"] == name; });
+                                      [&, name = name](const Json& candidate) { return candidate["name"] == name; });
     ASSERT_NE(variant, variants.end());
     for (const Json& test_case : (*variant)["cases"]) {
       const auto text = test_case["text"].get<std::string>();

@@ -12,7 +12,7 @@ namespace {
 
 // Brackets and blocks inside each other, and operators in a row. Published templates have up to about 20 and 40.
 constexpr int kMaxNesting = 100;
-constexpr int kMaxDepth = 300;
+constexpr int kMaxExpressionDepth = 300;
 
 std::optional<Comparison> comparison_of(TokenKind kind) {
   switch (kind) {
@@ -96,8 +96,8 @@ void ExpressionParser::note_unknown(int line, std::string_view what, const std::
 Result<ExpressionPtr> ExpressionParser::make(int line, Expression::Node node) const {
   int depth = 1;
   for_each_part(node, [&](const Expression& part) { depth = std::max(depth, part.depth + 1); });
-  if (depth > kMaxDepth)
-    return syntax_error(line, "the expression has more than {} operators inside each other", kMaxDepth);
+  if (depth > kMaxExpressionDepth)
+    return syntax_error(line, "the expression has more than {} operators inside each other", kMaxExpressionDepth);
   return std::make_unique<Expression>(Expression{line, depth, std::move(node)});
 }
 

@@ -15,10 +15,10 @@ namespace {
 
 // Bytes of all texts in it. What is nested too deeply is not looked at; from_json refuses it.
 uint64_t text_bytes(const Json& json, int depth = 0) {
-  constexpr int kMaxDepth = 1000;
+  constexpr int kMaxLookedAtDepth = 1000;
   if (json.is_string()) return json.get_ref<const std::string&>().size();
   uint64_t bytes = 0;
-  if (json.is_structured() && depth < kMaxDepth)
+  if (json.is_structured() && depth < kMaxLookedAtDepth)
     for (const Json& item : json) bytes += text_bytes(item, depth + 1);
   return bytes;
 }

@@ -15,7 +15,7 @@ namespace paddock::text::jinja {
 namespace {
 
 // Lists in lists; deeper than any message, and shallow enough for functions that recurse over values.
-constexpr int kMaxDepth = 300;
+constexpr int kMaxValueDepth = 300;
 
 int depth_of(const Value& value) {
   if (const List* list = value.as<List>()) return list->items->depth;
@@ -28,7 +28,7 @@ int depth_of(const Value& value) {
 
 tl::unexpected<Error> too_deep() {
   return error(ErrorCode::kLimit, "a value of the template has more than {} lists or mappings inside each other",
-               kMaxDepth);
+               kMaxValueDepth);
 }
 
 size_t combine(size_t seed, size_t hash) { return seed ^ (hash + 0x9E3779B97F4A7C15u + (seed << 6) + (seed >> 2)); }
@@ -58,7 +58,7 @@ Result<ItemsPtr> make_items(std::vector<Value> values, Budget& budget) {
     const auto item_hash = hash ? hash_of(value) : std::nullopt;
     hash = item_hash ? std::optional(combine(*hash, *item_hash)) : std::nullopt;
   }
-  if (depth > kMaxDepth) return too_deep();
+  if (depth > kMaxValueDepth) return too_deep();
   return std::make_shared<const Items>(Items{std::move(values), depth, hash});
 }
 
@@ -92,7 +92,7 @@ Result<bool> is_less_items(const Items& left, const Items& right, Budget& budget
 }
 
 Result<Value> from_json_at(const Json& json, bool from_template, Budget& budget, int depth) {
-  if (depth > kMaxDepth) return too_deep();
+  if (depth > kMaxValueDepth) return too_deep();
   switch (json.type()) {
     case Json::value_t::null: return Value(None{});
     case Json::value_t::boolean: return Value(json.get<bool>());
@@ -164,7 +164,7 @@ Result<void> DictBuilder::set(Value key, Value value) {
   const auto hash = hash_of(key);
   if (!hash) return failure("a {} cannot be a key of a mapping", type_name(key));
   dict_->depth_ = std::max({dict_->depth_, depth_of(key) + 1, depth_of(value) + 1});
-  if (dict_->depth_ > kMaxDepth) return too_deep();
+  if (dict_->depth_ > kMaxValueDepth) return too_deep();
   if (const Dict::Entry* entry = TRY(dict_->entry_of(key, *hash, budget_))) {
     const_cast<Dict::Entry*>(entry)->value = std::move(value);
     return {};
