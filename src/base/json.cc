@@ -119,10 +119,8 @@ class StrictBuilder {
     }
     Json& parent = *open_.back();
     if (parent.is_array()) return &parent.emplace_back(std::move(value));
-    // Not parent[key_], which looks through all keys: that this one is new was found out faster.
-    auto& entries = parent.get_ref<Json::object_t&>();
-    entries.emplace_back(std::move(key_), std::move(value));
-    return &entries.back().second;
+    append_new_key(parent, std::move(key_), std::move(value));
+    return &parent.get_ref<Json::object_t&>().back().second;
   }
   bool add(Json value) {
     place(std::move(value));
@@ -158,6 +156,10 @@ Result<Json> parse_json(std::string_view text, std::string_view source, const Js
   StrictBuilder builder(source, limits);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.finish();
+}
+
+void append_new_key(Json& object, std::string key, Json value) {
+  object.get_ref<Json::object_t&>().emplace_back(std::move(key), std::move(value));
 }
 
 std::optional<std::string> big_integer(const Json& value) {

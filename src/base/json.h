@@ -24,6 +24,10 @@ struct JsonLimits {
 // "request body". Include <nlohmann/json.hpp> where the value is used.
 Result<Json> parse_json(std::string_view text, std::string_view source, const JsonLimits& limits = {});
 
+// Adds a key that the object is known not to have, which operator[] would look for in all of it: a hostile object has a
+// hundred thousand.
+void append_new_key(Json& object, std::string key, Json value);
+
 // The digits, after a minus sign perhaps, of an integer that 64 bits do not hold. Missing for every other value. Such a
 // value is of nlohmann's binary type, which no JSON text makes otherwise.
 std::optional<std::string> big_integer(const Json& value);

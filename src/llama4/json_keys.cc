@@ -121,7 +121,8 @@ void JsonKeys::infer(std::string_view key, std::string text) {
 }
 
 void JsonKeys::ignore_rest(std::string_view why) {
-  for (const auto& [key, unused] : object_->items()) ignore(key, why);
+  for (const auto& [key, unused] : object_->items())
+    if (used_.insert(key).second) report_->ignored.push_back({prefix_ + key, std::string(why)});
 }
 
 }  // namespace paddock::llama4

@@ -152,7 +152,7 @@ void name_reasoning(Json& message) {
   const Json value = *reasoning;
   Json named = Json::object();
   if (!message.contains("thinking")) named["thinking"] = value;
-  for (const auto& [key, item] : message.items()) named[key] = item;
+  for (const auto& [key, item] : message.items()) append_new_key(named, key, item);
   named["reasoning_content"] = value;
   message = std::move(named);
 }
@@ -161,7 +161,7 @@ Json without_nulls(const Json& message) {
   Json kept = Json::object();
   for (const auto& [key, value] : message.items()) {
     const bool is_empty_list = key == "tool_calls" && value.is_array() && value.empty();
-    if (!value.is_null() && !is_empty_list) kept[key] = value;
+    if (!value.is_null() && !is_empty_list) append_new_key(kept, key, value);
   }
   return kept;
 }
@@ -235,7 +235,7 @@ Result<Json> normalise_conversation(const Json& conversation, const TemplateTrai
   TRY_VOID(check_conversation(conversation));
   Json normal = Json::object();
   for (const auto& [key, value] : conversation.items())
-    if (key != "messages") normal[key] = value;
+    if (key != "messages") append_new_key(normal, key, value);
   Json messages = Json::array();
   const Json& given = conversation["messages"];
   for (size_t index = 0; index < given.size(); ++index)
