@@ -31,7 +31,7 @@ void add_model_options(CLI::App& command, ModelOptions* options) {
                                  fmt::join(kernels::available_machines(), ", ")));
   command.add_option("--threads", options->threads, "threads to compute on; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
-  command.add_option("--cache", options->cache, "format of cached keys and values")
+  command.add_option("--cache", options->cache, "format of cached keys and values: f32 is exact, f16 takes half the memory")
       ->check(CLI::IsMember({"f16", "f32"}))
       ->capture_default_str();
   command.add_option("--prefill-batch", options->prefill_batch, "tokens of a prompt that one step computes")
