@@ -342,6 +342,40 @@ TEST_F(CliModel, InspectTellsThePlan) {
   EXPECT_EQ(run_json({"inspect", model("tiny-odd"), "--json"}).at("memory_plan").at("context"), 4096);
 }
 
+TEST_F(CliModel, BenchTellsSpeedsBesideLimits) {
+  const Json limits = run_json({"bench", "--machine-only", "--json", "--threads", "1"});
+  EXPECT_GT(limits.at("limits").at("read_gb_s").get<double>(), 0);
+  EXPECT_GT(limits.at("limits").at("fp32_gflop_s").get<double>(), 0);
+  for (const char* key : {"int8_gop_s", "bf16_gflop_s"}) EXPECT_TRUE(limits.at("limits").contains(key));
+  EXPECT_TRUE(limits.at("runs").empty());
+
+  const Json json = run_json({"bench", model("tiny-odd"), "--prefill", "1,20", "--decode", "3", "--depth", "0,30",
+                              "--streams", "1,2", "--runs", "3", "--machine", "reference", "--profile", "--json"});
+  EXPECT_EQ(json.at("path"), "reference");
+  ASSERT_EQ(json.at("runs").size(), 8u);
+  for (const Json& run : json.at("runs")) {
+    EXPECT_LE(run.at("min"), run.at("tokens_per_s"));
+    EXPECT_LE(run.at("tokens_per_s"), run.at("max"));
+    EXPECT_GT(run.at("min").get<double>(), 0);
+    EXPECT_GT(run.at("fraction_of_limit").get<double>(), 0);
+    EXPECT_GT(run.at("profile_seconds").at("embedding").at("embed").get<double>(), 0);
+    EXPECT_GT(run.at("profile_seconds").at("head").at("logits").get<double>(), 0);
+    EXPECT_TRUE(run.at("profile_seconds").contains("local moe"));
+  }
+  const Json& last = json.at("runs").back();
+  EXPECT_EQ(last.at("phase"), "decode");
+  EXPECT_EQ(last.at("tokens"), 3);
+  EXPECT_EQ(last.at("depth"), 30);
+  EXPECT_EQ(last.at("streams"), 2);
+
+  EXPECT_EQ(run_program({"bench"}).status, 2);
+  EXPECT_EQ(run_program({"bench", model("tiny-odd"), "--machine-only"}).status, 2);
+  EXPECT_EQ(run_program({"bench", model("tiny-odd"), "--prefill", "0", "--decode", "0"}).status, 2);
+  const Ran long_prompt = run_program({"bench", model("tiny-odd"), "--prefill", "5000"});
+  EXPECT_EQ(long_prompt.status, 2);
+  EXPECT_THAT(long_prompt.err, testing::HasSubstr("4096 positions"));
+}
+
 TEST_F(CliModel, InspectForPeople) {
   const Ran ran = run_program({"inspect", model("tiny-maverick")});
   EXPECT_EQ(ran.status, 0);

@@ -22,5 +22,6 @@ void add_score_command(CLI::App& program, Action* chosen);
 void add_tokenize_command(CLI::App& program, Action* chosen);
 void add_render_command(CLI::App& program, Action* chosen);
 void add_inspect_command(CLI::App& program, Action* chosen);
+void add_bench_command(CLI::App& program, Action* chosen);
 
 }  // namespace paddock::cli

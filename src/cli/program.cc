@@ -20,6 +20,7 @@ constexpr const char* kProgramExamples = R"(Examples:
   paddock chat model.gguf                           talk to this one
   paddock run model.gguf --prompt "Once upon a time"
   paddock inspect folder/                           what a checkpoint is and what it needs
+  paddock bench model.gguf                          how fast it runs, beside this machine's limits
   paddock score model.gguf --text book.txt --json   how likely a text is under the model
   paddock tokenize folder/ --text "Hello" --json    {"ids":[…]}
   paddock render folder/ messages.json              a conversation as the model sees it
@@ -63,6 +64,7 @@ int parse_and_run(int argc, char** argv) {
   add_tokenize_command(program, &chosen);
   add_render_command(program, &chosen);
   add_inspect_command(program, &chosen);
+  add_bench_command(program, &chosen);
   if (const auto checked = check_command(program, argc, argv); !checked) return tell(checked.error());
   try {
     program.parse(argc, argv);

@@ -4,6 +4,7 @@
 // removed; faster machines override operations and are held to it.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +23,10 @@
 
 namespace paddock::kernels {
 
+// What a product with weights is computed in: the peak that its speed is held to.
+enum class Arithmetic : uint8_t { kFloat32, kBf16, kInt8 };
+inline constexpr size_t kArithmetics = 3;
+
 // Used by one thread at a time; operations spread over the machine's own threads and have finished when `read` returns.
 // Results do not depend on the number of threads.
 class Machine {
@@ -32,6 +37,7 @@ class Machine {
   virtual int threads() const = 0;
   // How products with weights of this format run here, for the log: "scalar float32".
   virtual std::string path_of(tensor::DType dtype) const = 0;
+  virtual Arithmetic arithmetic_of(tensor::DType dtype) const = 0;
   // Bytes that operations use beside the buffers passed to them: rows of at most `width` numbers, at most `tokens` in a
   // step.
   virtual size_t private_bytes(int64_t width, int64_t tokens) const = 0;

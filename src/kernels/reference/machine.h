@@ -21,6 +21,7 @@ class ReferenceMachine : public Machine {
   std::string_view name() const override { return "reference"; }
   int threads() const override { return pool_.threads(); }
   std::string path_of(tensor::DType dtype) const override;
+  Arithmetic arithmetic_of(tensor::DType) const override { return Arithmetic::kFloat32; }
   size_t private_bytes(int64_t width, int64_t tokens) const override;
 
   Result<Buffer> allocate(size_t bytes) override;
