@@ -45,7 +45,7 @@ class ReferenceMachine : public Machine {
 
  protected:
   // y (+)= W x for the rows given, on all threads.
-  void multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add);
+  virtual void multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add);
 
   // At least `floats` floats that only this thread of the pool uses.
   float* scratch(int thread, int64_t floats);

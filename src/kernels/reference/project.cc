@@ -6,20 +6,12 @@
 #include "base/check.h"
 #include "kernels/host/host_memory.h"
 #include "kernels/reference/machine.h"
+#include "kernels/reference/scale.h"
 #include "kernels/reference/sums.h"
 #include "tensor/decode.h"
 
 namespace paddock::kernels {
 namespace {
-
-float scale_of(const Matrix& weights, int64_t output) {
-  if (weights.scales.is_null()) return 1.0f;
-  float scale = 0;
-  const int64_t index = weights.scale_count == 1 ? 0 : output;
-  tensor::decode_row(weights.scale_dtype,
-                     HostMemory::bytes(weights.scales) + tensor::row_bytes(weights.scale_dtype, index), &scale, 1);
-  return scale;
-}
 
 void store(float value, float* y, bool add) { *y = add ? *y + value : value; }
 

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The inner loops of float32 products, one table for each width of registers. All keep the order of the reference's
+// sums (kernels/reference/sums.h) and never fuse a multiplication with an addition, so that every result has its bits.
+
+#include <cstdint>
+
+namespace paddock::kernels {
+
+struct FloatKernels {
+  const char* name;
+  // sums[row] = the dot product of `weights` [count] and x + row * stride [count], for `rows` rows.
+  void (*dot_rows)(const float* weights, const float* x, int64_t stride, int64_t rows, int64_t count, float* sums);
+  // sums[i] += row[i] * factor
+  void (*add_scaled)(const float* row, float factor, float* sums, int64_t count);
+};
+
+// Call only where the processor has the feature.
+namespace avx2 {
+extern const FloatKernels kFloatKernels;
+}
+namespace avx512 {
+extern const FloatKernels kFloatKernels;
+}
+
+}  // namespace paddock::kernels
