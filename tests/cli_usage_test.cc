@@ -53,7 +53,7 @@ TEST(CliUsage, WrongUsageIsTwo) {
     Arguments arguments;
     const char* sentence;
   } cases[] = {
-      {{}, "expected a command: chat, run, score, tokenize, render, inspect; found none"},
+      {{}, "expected a command: chat, run, score, tokenize, render, inspect, bench; found none"},
       {{"sing"}, "found \"sing\""},
       {{"--loud"}, "--loud (see paddock --help)"},
       {{"run"}, "MODEL is required (see paddock run --help)"},

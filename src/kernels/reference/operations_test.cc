@@ -267,11 +267,11 @@ INSTANTIATE_TEST_SUITE_P(Threads, ReferenceTest, testing::Values(1, 2, 3));
 
 TEST(ChooseMachine, ForcesByNameAndRefusesTheUnknown) {
   for (const std::string& name : available_machines()) EXPECT_EQ((*make_machine(name, 1))->name(), name);
-  EXPECT_EQ((*make_machine("", 1))->name(), available_machines().front());
-  EXPECT_EQ((*make_machine("auto", 1))->name(), available_machines().front());
+  EXPECT_EQ((*make_machine("", 1))->name(), available_machines().back());
+  EXPECT_EQ((*make_machine("auto", 1))->name(), available_machines().back());
   const auto unknown = make_machine("doesnotexist", 1);
   ASSERT_FALSE(unknown);
-  EXPECT_NE(unknown.error().message.find("expected auto or one of reference, found \"doesnotexist\""),
+  EXPECT_NE(unknown.error().message.find("expected auto or one of reference"),
             std::string::npos);
   EXPECT_FALSE(make_machine("", -1));
 }
