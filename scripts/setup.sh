@@ -21,7 +21,9 @@ need_packages() {
   command -v dpkg-query >/dev/null ||
     fail "expected a Debian or Ubuntu system, found no dpkg; install the equivalents of $* and build with cmake"
   local installed missing=() package
-  installed=" $(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' "$@" 2>/dev/null | sed -n 's/^.i //p' | tr '\n' ' ')"
+  # A package that dpkg has never heard of makes it fail, which is the answer and not a problem.
+  installed=" $({ dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' "$@" 2>/dev/null || true; } |
+    sed -n 's/^.i //p' | tr '\n' ' ')"
   for package in "$@"; do
     [[ $installed == *" $package "* ]] || missing+=("$package")
   done
