@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/choose.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "kernels/cpu/features.h"
@@ -8,12 +10,37 @@
 #include "kernels/vector/machine.h"
 
 namespace paddock::kernels {
+namespace {
+
+struct Choice {
+  const char* name;
+  bool available;
+  std::unique_ptr<Machine> (*make)(int threads);
+};
 
 // Slowest first.
+std::vector<Choice> choices() {
+  const CpuFeatures& cpu = cpu_features();
+  return {
+      {"reference", true,
+       [](int threads) -> std::unique_ptr<Machine> { return std::make_unique<ReferenceMachine>(threads); }},
+      {"avx2", cpu.avx2,
+       [](int threads) -> std::unique_ptr<Machine> {
+         return std::make_unique<VectorMachine>("avx2", avx2::kFloatKernels, threads);
+       }},
+      {"avx512", cpu.avx512,
+       [](int threads) -> std::unique_ptr<Machine> {
+         return std::make_unique<VectorMachine>("avx512", avx512::kFloatKernels, threads);
+       }},
+  };
+}
+
+}  // namespace
+
 std::vector<std::string> available_machines() {
-  std::vector<std::string> names = {"reference"};
-  if (cpu_features().avx2) names.push_back("avx2");
-  if (cpu_features().avx512) names.push_back("avx512");
+  std::vector<std::string> names;
+  for (const Choice& choice : choices())
+    if (choice.available) names.push_back(choice.name);
   return names;
 }
 
@@ -22,15 +49,12 @@ Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads
     return error(ErrorCode::kInvalidArgument, "threads: expected 0 (all processors) to 1024, found {}", threads);
   const std::vector<std::string> available = available_machines();
   const std::string wanted(name.empty() || name == "auto" ? available.back() : name);
-  if (std::find(available.begin(), available.end(), wanted) == available.end()) {
-    std::string known;
-    for (const std::string& machine : available) known += (known.empty() ? "" : ", ") + machine;
-    return error(ErrorCode::kInvalidArgument, "machine: expected auto or one of {}, found \"{}\"{}", known, name,
-                 name == "avx2" || name == "avx512" ? ", which this processor does not have" : "");
-  }
-  if (wanted == "avx2") return std::make_unique<VectorMachine>(wanted, avx2::kFloatKernels, threads);
-  if (wanted == "avx512") return std::make_unique<VectorMachine>(wanted, avx512::kFloatKernels, threads);
-  return std::make_unique<ReferenceMachine>(threads);
+  const std::vector<Choice> all = choices();
+  const auto choice = std::find_if(all.begin(), all.end(), [&](const Choice& one) { return one.name == wanted; });
+  if (choice == all.end() || !choice->available)
+    return error(ErrorCode::kInvalidArgument, "machine: expected auto or one of {}, found \"{}\"{}",
+                 fmt::join(available, ", "), name, choice == all.end() ? "" : ", which this processor does not have");
+  return choice->make(threads);
 }
 
 }  // namespace paddock::kernels

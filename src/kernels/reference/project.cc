@@ -6,14 +6,12 @@
 #include "base/check.h"
 #include "kernels/host/host_memory.h"
 #include "kernels/reference/machine.h"
-#include "kernels/reference/scale.h"
+#include "kernels/reference/output.h"
 #include "kernels/reference/sums.h"
 #include "tensor/decode.h"
 
 namespace paddock::kernels {
 namespace {
-
-void store(float value, float* y, bool add) { *y = add ? *y + value : value; }
 
 // Outputs [begin, end) of W[output][input]: each row is decoded once and used for every token.
 void multiply_output_major(const Rows& x, const Matrix& weights, const Rows& y, bool add, int64_t begin, int64_t end,

@@ -5,15 +5,13 @@
 
 #include "base/check.h"
 #include "kernels/host/host_memory.h"
-#include "kernels/reference/scale.h"
+#include "kernels/reference/output.h"
 #include "tensor/decode.h"
 
 namespace paddock::kernels {
 namespace {
 
 constexpr int64_t kRowsAtOnce = 32;  // tokens whose sums wait on the stack
-
-void store(float value, float* y, bool add) { *y = add ? *y + value : value; }
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -19,8 +20,11 @@ namespace {
 class VectorMachineTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
+    const auto available = available_machines();
+    if (std::find(available.begin(), available.end(), GetParam()) == available.end())
+      GTEST_SKIP() << "this processor has no " << GetParam();
     auto machine = make_machine(GetParam(), 2);
-    if (!machine) GTEST_SKIP() << machine.error().message;
+    ASSERT_TRUE(machine) << machine.error().message;
     machine_ = std::move(*machine);
     EXPECT_EQ(machine_->name(), GetParam());
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The scale of one output of a weight matrix; 1 where the matrix has none.
+// The last steps of a product: an output's scale, and where its sum goes.
 
 #include "kernels/contracts/memory.h"
 #include "kernels/host/host_memory.h"
@@ -8,6 +8,7 @@
 
 namespace paddock::kernels {
 
+// Of one output of a weight matrix; 1 where the matrix has none.
 inline float scale_of(const Matrix& weights, int64_t output) {
   if (weights.scales.is_null()) return 1.0f;
   float scale = 0;
@@ -16,5 +17,7 @@ inline float scale_of(const Matrix& weights, int64_t output) {
                      HostMemory::bytes(weights.scales) + tensor::row_bytes(weights.scale_dtype, index), &scale, 1);
   return scale;
 }
+
+inline void store(float value, float* y, bool add) { *y = add ? *y + value : value; }
 
 }  // namespace paddock::kernels
