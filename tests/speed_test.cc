@@ -62,7 +62,7 @@ TEST_F(SpeedTest, AnAnswerCostsTheChosenExpertsAndTheChunk) {
   double positions = 0;
   for (int position = 50; position < 54; ++position) positions += 6 * (position + 1 - 32) + 2 * (position + 1);
   EXPECT_EQ(result.cost.cache_bytes, positions * 2 * 4 * 32);
-  EXPECT_EQ(float_operations(result), 4 * 2 * active + 4 * 64 * positions);
+  EXPECT_EQ(result.cost.all_operations(), 4 * 2 * active + 4 * 64 * positions);
 }
 
 TEST_F(SpeedTest, StreamsShareWhatIsReadOnce) {

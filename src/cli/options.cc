@@ -31,12 +31,17 @@ void add_model_options(CLI::App& command, ModelOptions* options) {
                                  fmt::join(kernels::available_machines(), ", ")));
   command.add_option("--threads", options->threads, "threads to compute on; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
-  command.add_option("--cache", options->cache, "format of cached keys and values: f32 is exact, f16 takes half the memory")
+  command
+      .add_option("--cache", options->cache,
+                  "format of cached keys and values: f32 is exact, f16 takes half the memory")
       ->check(CLI::IsMember({"f16", "f32"}))
       ->capture_default_str();
   command.add_option("--prefill-batch", options->prefill_batch, "tokens of a prompt that one step computes")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
       ->capture_default_str();
+  command.add_flag(
+      "--exact", options->exact,
+      "keep activations in float32; otherwise products with quantised weights round them, which is faster");
   command
       .add_option("--memory-limit", options->memory_limit,
                   "bytes that the plan may need, with K, M or G for powers of 1024; otherwise what is available")
@@ -56,7 +61,7 @@ Result<std::unique_ptr<kernels::Machine>> choose_machine(const ModelOptions& opt
     name = environment;
     chosen_by = "PADDOCK_MACHINE";
   }
-  auto machine = kernels::make_machine(name, options.threads);
+  auto machine = kernels::make_machine(name, options.threads, options.exact);
   if (!machine) return error(machine.error().code, "{} (from {})", machine.error().message, chosen_by);
   log_info("machine {} on {} threads, {}", (*machine)->name(), (*machine)->threads(),
            name.empty() || name == "auto" ? "the best of this processor" : "chosen by " + chosen_by);

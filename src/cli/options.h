@@ -23,6 +23,7 @@ struct ModelOptions {
   std::string model;    // path
   std::string machine;  // empty: the environment's choice, else the best
   int threads = 0;      // 0: one for each processor
+  bool exact = false;   // no rounded activations
   std::string cache = "f32";  // exact; f16 halves the bytes and moves logits in the second decimal
   int64_t prefill_batch = 512;           // tokens that a step computes at most
   std::optional<uint64_t> memory_limit;  // bytes; otherwise what is available

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "kernels/cpu/features.h"
 #include "kernels/reference/machine.h"
@@ -15,23 +16,26 @@ namespace {
 struct Choice {
   const char* name;
   bool available;
-  std::unique_ptr<Machine> (*make)(int threads);
+  std::optional<Target> target;  // none: the reference
 };
 
 // Slowest first.
 std::vector<Choice> choices() {
   const CpuFeatures& cpu = cpu_features();
   return {
-      {"reference", true,
-       [](int threads) -> std::unique_ptr<Machine> { return std::make_unique<ReferenceMachine>(threads); }},
+      {"reference", true, {}},
       {"avx2", cpu.avx2,
-       [](int threads) -> std::unique_ptr<Machine> {
-         return std::make_unique<VectorMachine>("avx2", avx2::kFloatKernels, threads);
-       }},
+       Target{"avx2", &avx2::kFloatKernels, &avx2::kAttendKernels, &avx2::kRowKernels, avx2::product_kernel,
+              Arithmetic::kInt8}},
+      {"avxvnni", cpu.avx_vnni,
+       Target{"avxvnni", &avx2::kFloatKernels, &avx2::kAttendKernels, &avx2::kRowKernels, avx2::vnni_product_kernel,
+              Arithmetic::kInt8}},
       {"avx512", cpu.avx512,
-       [](int threads) -> std::unique_ptr<Machine> {
-         return std::make_unique<VectorMachine>("avx512", avx512::kFloatKernels, threads);
-       }},
+       Target{"avx512", &avx512::kFloatKernels, &avx512::kAttendKernels, &avx512::kRowKernels, avx512::product_kernel,
+              Arithmetic::kInt8}},
+      {"amx", cpu.avx512 && cpu.avx512_bf16 && cpu.amx_bf16,
+       Target{"amx", &avx512::kFloatKernels, &avx512::kAttendKernels, &avx512::kRowKernels, amx::product_kernel,
+              Arithmetic::kBf16}},
   };
 }
 
@@ -44,7 +48,7 @@ std::vector<std::string> available_machines() {
   return names;
 }
 
-Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads) {
+Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads, bool exact) {
   if (threads < 0 || threads > 1024)
     return error(ErrorCode::kInvalidArgument, "threads: expected 0 (all processors) to 1024, found {}", threads);
   const std::vector<std::string> available = available_machines();
@@ -54,7 +58,8 @@ Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads
   if (choice == all.end() || !choice->available)
     return error(ErrorCode::kInvalidArgument, "machine: expected auto or one of {}, found \"{}\"{}",
                  fmt::join(available, ", "), name, choice == all.end() ? "" : ", which this processor does not have");
-  return choice->make(threads);
+  if (!choice->target) return std::make_unique<ReferenceMachine>(threads);
+  return std::make_unique<VectorMachine>(*choice->target, threads, exact);
 }
 
 }  // namespace paddock::kernels

@@ -16,7 +16,7 @@ namespace paddock::kernels {
 std::vector<std::string> available_machines();
 
 // `name` empty or "auto": the best available. `threads` 0: one for each processor. An unknown name is an error that
-// lists the known.
-Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads);
+// lists the known. `exact`: activations stay float32 in products with quantised weights too.
+Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads, bool exact = false);
 
 }  // namespace paddock::kernels

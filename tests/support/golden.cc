@@ -14,18 +14,13 @@
 #include "tensor/decode.h"
 
 namespace paddock::test {
-namespace {
 
-// Every kernel and model test runs under the machine that the environment names, so that ctest can repeat them for
-// each.
-std::unique_ptr<kernels::Machine> chosen_machine() {
+std::unique_ptr<kernels::Machine> chosen_machine(bool exact) {
   const char* name = std::getenv("PADDOCK_MACHINE");
-  auto machine = kernels::make_machine(name == nullptr ? "" : name, 2);
+  auto machine = kernels::make_machine(name == nullptr ? "" : name, 2, exact);
   if (!machine) ADD_FAILURE() << machine.error().message;
   return machine ? std::move(*machine) : nullptr;
 }
-
-}  // namespace
 
 std::filesystem::path data_folder() { return std::filesystem::path(PADDOCK_SOURCE_DIR) / "tests" / "data"; }
 
@@ -40,7 +35,7 @@ std::optional<std::filesystem::path> reference_folder() {
 
 std::unique_ptr<LoadedModel> load(const std::filesystem::path& path, std::unique_ptr<kernels::Machine> machine) {
   auto loaded = std::make_unique<LoadedModel>();
-  loaded->machine = machine != nullptr ? std::move(machine) : chosen_machine();
+  loaded->machine = machine != nullptr ? std::move(machine) : chosen_machine(false);
   const auto failed = [&](const Error& error) {
     ADD_FAILURE() << error.message;
     return nullptr;

@@ -63,20 +63,21 @@ void ReferenceMachine::experts(const Experts& op) {
   }
   std::fill_n(HostMemory::floats(op.y_RD.address), routed * width, 0.0f);
 
+  std::vector<Mlp> groups;
   for (int64_t begin = 0, end = 0; begin < routed; begin = end) {
     const int32_t expert = experts_TK[by_expert[static_cast<size_t>(begin)]];
     while (end < routed && experts_TK[by_expert[static_cast<size_t>(end)]] == expert) ++end;
     const int64_t group = end - begin;
     const ExpertWeights& weights = op.experts[static_cast<size_t>(expert)];
-    mlp({.x_TD = rows_from(op.x_RD, begin, group),
-         .gate = weights.gate,
-         .up = weights.up,
-         .down = weights.down,
-         .gate_TF = rows_from(op.gate_RF, begin, group),
-         .up_TF = rows_from(op.up_RF, begin, group),
-         .y_TD = rows_from(op.y_RD, begin, group)});
+    groups.push_back({.x_TD = rows_from(op.x_RD, begin, group),
+                      .gate = weights.gate,
+                      .up = weights.up,
+                      .down = weights.down,
+                      .gate_TF = rows_from(op.gate_RF, begin, group),
+                      .up_TF = rows_from(op.up_RF, begin, group),
+                      .y_TD = rows_from(op.y_RD, begin, group)});
   }
-
+  mlps(groups);
   // A token's experts are added in order of expert, whatever else is in the step.
   for (int64_t row = 0; row < routed; ++row) {
     float* y = HostMemory::row(op.y_TD, by_expert[static_cast<size_t>(row)] / op.routing.chosen);

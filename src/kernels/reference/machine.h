@@ -46,6 +46,10 @@ class ReferenceMachine : public Machine {
  protected:
   // y (+)= W x for the rows given, on all threads.
   virtual void multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add);
+  // Each by itself; no two write the same rows.
+  virtual void mlps(std::span<const Mlp> ops);
+  // gate = silu(gate) * up
+  virtual void silu_multiply(const Mlp& op);
 
   // At least `floats` floats that only this thread of the pool uses.
   float* scratch(int thread, int64_t floats);

@@ -75,9 +75,8 @@ void ReferenceMachine::project_qkv(const ProjectQkv& op) {
   multiply(op.x_TD, op.wv, op.v_TGH, false);
 }
 
-void ReferenceMachine::mlp(const Mlp& op) {
-  multiply(op.x_TD, op.gate, op.gate_TF, false);
-  multiply(op.x_TD, op.up, op.up_TF, false);
+// gate = silu(gate) * up
+void ReferenceMachine::silu_multiply(const Mlp& op) {
   pool_.parallel_for(op.x_TD.rows, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t token = begin; token < end; ++token) {
       float* gate = HostMemory::row(op.gate_TF, token);
@@ -86,7 +85,17 @@ void ReferenceMachine::mlp(const Mlp& op) {
         gate[index] = gate[index] / (1.0f + std::exp(-gate[index])) * up[index];
     }
   });
-  multiply(op.gate_TF.first(op.x_TD.rows), op.down, op.y_TD, true);
+}
+
+void ReferenceMachine::mlp(const Mlp& op) { mlps({&op, 1}); }
+
+void ReferenceMachine::mlps(std::span<const Mlp> ops) {
+  for (const Mlp& op : ops) {
+    multiply(op.x_TD, op.gate, op.gate_TF, false);
+    multiply(op.x_TD, op.up, op.up_TF, false);
+    silu_multiply(op);
+    multiply(op.gate_TF.first(op.x_TD.rows), op.down, op.y_TD, true);
+  }
 }
 
 }  // namespace paddock::kernels

@@ -15,17 +15,76 @@ constexpr int64_t kRowsAtOnce = 32;  // tokens whose sums wait on the stack
 
 }  // namespace
 
+VectorMachine::VectorMachine(const Target& target, int threads, bool exact)
+    : ReferenceMachine(threads),
+      target_(target),
+      attention_(*target.attend, &pool_),
+      rows_(*target.rows, &pool_),
+      products_(&pool_, target.product_kernel),
+      exact_(exact) {}
+
 std::string VectorMachine::path_of(tensor::DType dtype) const {
-  const std::string products = std::string(kernels_.name) + " float32, bit for bit the reference's";
+  if (const ProductKernel* kernel = exact_ ? nullptr : target_.product_kernel(dtype)) return kernel->name;
+  const std::string products = std::string(target_.floats->name) + " float32, bit for bit the reference's";
   return dtype == tensor::DType::kF32 ? products : "decoded row by row, " + products;
 }
 
+Arithmetic VectorMachine::arithmetic_of(tensor::DType dtype) const {
+  return exact_ || target_.product_kernel(dtype) == nullptr ? Arithmetic::kFloat32 : target_.arithmetic;
+}
+
+size_t VectorMachine::private_bytes(int64_t width, int64_t tokens) const {
+  // The widest row is at least a page of keys and values, 64 * (2 H + 1) numbers; a block of attention has at most 128
+  // queries.
+  const int64_t head_width = width / 128 + 1;
+  return ReferenceMachine::private_bytes(width, tokens) + Products::most_bytes(width, tokens, threads()) +
+         PagedAttention::private_bytes(128, head_width, threads()) +
+         RowOperations::private_bytes(width, head_width, tokens);
+}
+
 void VectorMachine::multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add) {
-  CHECK(x.width == weights.inputs && y.width == weights.outputs && x.rows <= y.rows);
+  const Product product = {x, &weights, y, add};
+  multiply_all({&product, 1});
+}
+
+void VectorMachine::multiply_all(std::span<const Product> products) {
+  batch_.clear();
+  for (const Product& product : products)
+    if (!exact_ && products_.kernel_of(*product.weights) != nullptr)
+      batch_.push_back(product);
+    else
+      multiply_floats(product);
+  products_.multiply(batch_);
+}
+
+void VectorMachine::project_qkv(const ProjectQkv& op) {
+  const Product products[] = {
+      {op.x_TD, &op.wq, op.q_TNH, false}, {op.x_TD, &op.wk, op.k_TGH, false}, {op.x_TD, &op.wv, op.v_TGH, false}};
+  multiply_all(products);
+}
+
+void VectorMachine::mlps(std::span<const Mlp> ops) {
+  std::vector<Product> products;
+  for (const Mlp& op : ops) {
+    products.push_back({op.x_TD, &op.gate, op.gate_TF, false});
+    products.push_back({op.x_TD, &op.up, op.up_TF, false});
+  }
+  multiply_all(products);
+  products.clear();
+  for (const Mlp& op : ops) {
+    silu_multiply(op);
+    products.push_back({op.gate_TF.first(op.x_TD.rows), &op.down, op.y_TD, true});
+  }
+  multiply_all(products);
+}
+
+void VectorMachine::multiply_floats(const Product& product) {
+  const Matrix& weights = *product.weights;
+  CHECK(product.x.width == weights.inputs && product.y.width == weights.outputs && product.x.rows <= product.y.rows);
   if (weights.order == MatrixOrder::kOutputMajor)
-    multiply_output_major(x, weights, y, add);
+    multiply_output_major(product.x, weights, product.y, product.add);
   else
-    multiply_input_major(x, weights, y, add);
+    multiply_input_major(product.x, weights, product.y, product.add);
 }
 
 void VectorMachine::multiply_output_major(const Rows& x, const Matrix& weights, const Rows& y, bool add) {
@@ -38,7 +97,7 @@ void VectorMachine::multiply_output_major(const Rows& x, const Matrix& weights, 
       const float scale = scale_of(weights, output);
       for (int64_t first = 0; first < x.rows; first += kRowsAtOnce) {
         const int64_t rows = std::min(kRowsAtOnce, x.rows - first);
-        kernels_.dot_rows(row, HostMemory::row(x, first), x.width, rows, weights.inputs, sums);
+        target_.floats->dot_rows(row, HostMemory::row(x, first), x.width, rows, weights.inputs, sums);
         for (int64_t index = 0; index < rows; ++index)
           store(scale * sums[index], HostMemory::row(y, first + index) + output, add);
       }
@@ -60,7 +119,7 @@ void VectorMachine::multiply_input_major(const Rows& x, const Matrix& weights, c
       for (int64_t input = 0; input < weights.inputs; ++input) {
         tensor::decode_row(weights.dtype, column + static_cast<size_t>(input) * weights.row_stride, row, outputs);
         for (int64_t token = 0; token < x.rows; ++token)
-          kernels_.add_scaled(row, HostMemory::row(x, token)[input], sums_TO + token * outputs, outputs);
+          target_.floats->add_scaled(row, HostMemory::row(x, token)[input], sums_TO + token * outputs, outputs);
       }
       for (int64_t token = 0; token < x.rows; ++token)
         for (int64_t output = 0; output < outputs; ++output)

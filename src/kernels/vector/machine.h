@@ -1,33 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The reference with wider registers: float32 products by AVX2 or AVX-512, each bit as the reference has it. All other
-// operations are the reference's.
+// The machine of an ordinary processor: the reference's operations, done by what the processor has. Products run on
+// packed rows in small arithmetic (kernels/vector/products.h) or, when exact, and where a format has no such kernel, in
+// float32 with the reference's bits.
 
+#include <memory>
 #include <string>
 
 #include "kernels/reference/machine.h"
+#include "kernels/vector/attention.h"
 #include "kernels/vector/float_kernels.h"
+#include "kernels/vector/products.h"
+#include "kernels/vector/row_operations.h"
 
 namespace paddock::kernels {
 
+// What a processor offers, as users name it.
+struct Target {
+  const char* name;
+  const FloatKernels* floats;
+  const AttendKernels* attend;
+  const RowKernels* rows;
+  Products::Choose product_kernel;
+  Arithmetic arithmetic;  // of its product kernels
+};
+
 class VectorMachine : public ReferenceMachine {
  public:
-  // `name` as users choose it; `kernels` of what the processor has.
-  VectorMachine(std::string name, const FloatKernels& kernels, int threads)
-      : ReferenceMachine(threads), name_(std::move(name)), kernels_(kernels) {}
+  // `exact`: activations stay float32 in all products.
+  VectorMachine(const Target& target, int threads, bool exact);
 
-  std::string_view name() const override { return name_; }
+  std::string_view name() const override { return target_.name; }
   std::string path_of(tensor::DType dtype) const override;
+  Arithmetic arithmetic_of(tensor::DType dtype) const override;
+  size_t private_bytes(int64_t width, int64_t tokens) const override;
+
+  void rms_norm(const RmsNorm& op) override { rows_.rms_norm(op); }
+  void head_norm(const HeadNorm& op) override { rows_.head_norm(op); }
+  void project_qkv(const ProjectQkv& op) override;
+  void rotate(const Rotate& op) override { rows_.rotate(op); }
+  void append_kv(const AppendKv& op) override { attention_.append_kv(op); }
+  void attend(const Attend& op) override { attention_.attend(op); }
 
  protected:
   void multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add) override;
+  void mlps(std::span<const Mlp> ops) override;
+  void silu_multiply(const Mlp& op) override { rows_.silu_multiply(op.gate_TF.first(op.x_TD.rows), op.up_TF); }
 
  private:
+  void multiply_all(std::span<const Product> products);
   void multiply_output_major(const Rows& x, const Matrix& weights, const Rows& y, bool add);
   void multiply_input_major(const Rows& x, const Matrix& weights, const Rows& y, bool add);
+  void multiply_floats(const Product& product);
 
-  std::string name_;
-  const FloatKernels& kernels_;
+  const Target target_;
+  PagedAttention attention_;
+  RowOperations rows_;
+  Products products_;
+  bool exact_;
+  std::vector<Product> batch_;  // scratch
 };
 
 }  // namespace paddock::kernels

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Eight floats in a register: what the loops of kernels/vector are instantiated with. In an unnamed namespace, so that
+// nothing compiled for this machine can be linked to by code for another.
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace paddock::kernels::avx2 {
+namespace {
+
+struct Lanes {
+  using Floats = __m256;
+  static constexpr int64_t kCount = 8;
+  static constexpr int kSums = 12;  // registers for sums; the others hold what is multiplied
+
+  static Floats zero() { return _mm256_setzero_ps(); }
+  static Floats set(float value) { return _mm256_set1_ps(value); }
+  static Floats load(const float* from) { return _mm256_loadu_ps(from); }
+  static void store(float* to, Floats x) { _mm256_storeu_ps(to, x); }
+  static Floats load(const uint16_t* halves) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
+  }
+  static void store(uint16_t* halves, Floats x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(halves), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+  }
+  // The first `count` lanes, at most kCount; the others are zero, or not written.
+  static Floats load_first(const float* from, int64_t count) { return _mm256_maskload_ps(from, first(count)); }
+  static void store_first(float* to, Floats x, int64_t count) { _mm256_maskstore_ps(to, first(count), x); }
+  static Floats load_first(const uint16_t* halves, int64_t count) {
+    alignas(16) uint16_t some[kCount] = {};
+    for (int64_t index = 0; index < count; ++index) some[index] = halves[index];
+    return load(some);
+  }
+  static void store_first(uint16_t* halves, Floats x, int64_t count) {
+    alignas(16) uint16_t some[kCount];
+    store(some, x);
+    for (int64_t index = 0; index < count; ++index) halves[index] = some[index];
+  }
+
+  static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
+  static Floats subtract(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
+  static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
+  static Floats divide(Floats a, Floats b) { return _mm256_div_ps(a, b); }
+  static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+  static Floats subtract_product(Floats c, Floats a, Floats b) { return _mm256_fnmadd_ps(a, b, c); }
+  static Floats maximum(Floats a, Floats b) { return _mm256_max_ps(a, b); }  // b where one is NaN
+  static Floats magnitude(Floats x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
+  static Floats round(Floats x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  // x * 2^exponent, for integers in [-126, 0]
+  static Floats times_power_of_two(Floats x, Floats exponent) {
+    const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(exponent), _mm256_set1_epi32(127));
+    return _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23)));
+  }
+  // a < b ? x : y
+  static Floats where_less(Floats a, Floats b, Floats x, Floats y) {
+    return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+  }
+  // Lanes [begin, end) of x, both at most kCount; `others` elsewhere.
+  static Floats between(Floats x, int64_t begin, int64_t end, Floats others) {
+    const __m256i inside = _mm256_andnot_si256(first(begin), first(end));
+    return _mm256_blendv_ps(others, x, _mm256_castsi256_ps(inside));
+  }
+  // (0, 1), (2, 3), ... exchanged
+  static Floats exchange_pairs(Floats x) { return _mm256_permute_ps(x, 0xB1); }
+
+  // Sixteen lanes as the reference's tree adds them: lane and lane + 8, + 4, + 2, + 1.
+  static float sum(const Floats (&x)[2]) {
+    const __m256 eight = _mm256_add_ps(x[0], x[1]);
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+  }
+  static float largest(Floats x) {
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+  }
+
+  // to[column][row] = from[row][column] for 8 x 8 numbers of four bytes.
+  static void transpose(const float* from, int64_t stride, float* to, int64_t to_stride) {
+#pragma GCC unroll 2
+    for (int64_t half = 0; half < 2; ++half) {
+      __m256 column[4];
+      transpose_half(from + 4 * half, stride, column);
+#pragma GCC unroll 4
+      for (int64_t index = 0; index < 4; ++index) store(to + (4 * half + index) * to_stride, column[index]);
+    }
+  }
+  // The same for 8 rows of 16 halves, made floats on the way: pairs of them move as one number.
+  static void transpose(const uint16_t* from, int64_t stride, float* to, int64_t to_stride) {
+    const __m256i unzip = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15,  //
+                                           0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+#pragma GCC unroll 2
+    for (int64_t half = 0; half < 2; ++half) {
+      __m256 column[4];
+      transpose_half(from + 8 * half, stride, column);
+#pragma GCC unroll 4
+      for (int64_t index = 0; index < 4; ++index) {
+        const __m256i halves =
+            _mm256_permute4x64_epi64(_mm256_shuffle_epi8(_mm256_castps_si256(column[index]), unzip), 0xD8);
+        float* pair = to + (8 * half + 2 * index) * to_stride;
+        store(pair, _mm256_cvtph_ps(_mm256_castsi256_si128(halves)));
+        store(pair + to_stride, _mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1)));
+      }
+    }
+  }
+
+ private:
+  static __m256i first(int64_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+
+  // Four columns of four-byte numbers from 8 rows. Loads put rows 0 and 4 (then 1 and 5, ...) side by side, so that
+  // shuffles stay within halves of a register.
+  template <typename Number>
+  static void transpose_half(const Number* from, int64_t stride, __m256 (&column)[4]) {
+    __m256 rows[4];
+#pragma GCC unroll 4
+    for (int64_t row = 0; row < 4; ++row)
+      rows[row] = _mm256_insertf128_ps(
+          _mm256_castps128_ps256(_mm_loadu_ps(reinterpret_cast<const float*>(from + row * stride))),
+          _mm_loadu_ps(reinterpret_cast<const float*>(from + (row + 4) * stride)), 1);
+    const __m256d low01 = _mm256_castps_pd(_mm256_unpacklo_ps(rows[0], rows[1]));
+    const __m256d high01 = _mm256_castps_pd(_mm256_unpackhi_ps(rows[0], rows[1]));
+    const __m256d low23 = _mm256_castps_pd(_mm256_unpacklo_ps(rows[2], rows[3]));
+    const __m256d high23 = _mm256_castps_pd(_mm256_unpackhi_ps(rows[2], rows[3]));
+    column[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(low01, low23));
+    column[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low01, low23));
+    column[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high01, high23));
+    column[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high01, high23));
+  }
+};
+
+}  // namespace
+}  // namespace paddock::kernels::avx2

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Sixteen floats in a register: what the loops of kernels/vector are instantiated with. In an unnamed namespace, so
+// that nothing compiled for this machine can be linked to by code for another.
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace paddock::kernels::avx512 {
+namespace {
+
+struct Lanes {
+  using Floats = __m512;
+  static constexpr int64_t kCount = 16;
+  static constexpr int kSums = 24;  // registers for sums; the others hold what is multiplied
+
+  static Floats zero() { return _mm512_setzero_ps(); }
+  static Floats set(float value) { return _mm512_set1_ps(value); }
+  static Floats load(const float* from) { return _mm512_loadu_ps(from); }
+  static void store(float* to, Floats x) { _mm512_storeu_ps(to, x); }
+  static Floats load(const uint16_t* halves) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
+  }
+  static void store(uint16_t* halves, Floats x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(halves), _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+  }
+  // The first `count` lanes, at most kCount; the others are zero, or not written.
+  static Floats load_first(const float* from, int64_t count) { return _mm512_maskz_loadu_ps(first(count), from); }
+  static void store_first(float* to, Floats x, int64_t count) { _mm512_mask_storeu_ps(to, first(count), x); }
+  static Floats load_first(const uint16_t* halves, int64_t count) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(count), halves));
+  }
+  static void store_first(uint16_t* halves, Floats x, int64_t count) {
+    _mm256_mask_storeu_epi16(halves, first(count), _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+  }
+
+  static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+  static Floats subtract(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
+  static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+  static Floats divide(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+  static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+  static Floats subtract_product(Floats c, Floats a, Floats b) { return _mm512_fnmadd_ps(a, b, c); }
+  static Floats maximum(Floats a, Floats b) { return _mm512_max_ps(a, b); }  // b where one is NaN
+  static Floats magnitude(Floats x) { return _mm512_abs_ps(x); }
+  static Floats round(Floats x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  // x * 2^exponent, for integers in [-126, 0]
+  static Floats times_power_of_two(Floats x, Floats exponent) { return _mm512_scalef_ps(x, exponent); }
+  // a < b ? x : y
+  static Floats where_less(Floats a, Floats b, Floats x, Floats y) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+  }
+  // Lanes [begin, end) of x, both at most kCount; `others` elsewhere.
+  static Floats between(Floats x, int64_t begin, int64_t end, Floats others) {
+    return _mm512_mask_blend_ps(static_cast<__mmask16>(first(end) & ~first(begin)), others, x);
+  }
+  // (0, 1), (2, 3), ... exchanged
+  static Floats exchange_pairs(Floats x) { return _mm512_permute_ps(x, 0xB1); }
+
+  // As the reference's tree adds them: lane and lane + 8, + 4, + 2, + 1.
+  static float sum(const Floats (&x)[1]) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x[0]), _mm512_extractf32x8_ps(x[0], 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+  }
+  static float largest(Floats x) { return _mm512_reduce_max_ps(x); }
+
+  // to[column][row] = from[row][column] for 16 x 16 numbers of four bytes.
+  static void transpose(const float* from, int64_t stride, float* to, int64_t to_stride) {
+#pragma GCC unroll 4
+    for (int64_t quarter = 0; quarter < 4; ++quarter) {
+      __m512 column[4];
+      transpose_quarter(from + 4 * quarter, stride, column);
+#pragma GCC unroll 4
+      for (int64_t index = 0; index < 4; ++index) store(to + (4 * quarter + index) * to_stride, column[index]);
+    }
+  }
+  // The same for 16 rows of 32 halves, made floats on the way: pairs of them move as one number.
+  static void transpose(const uint16_t* from, int64_t stride, float* to, int64_t to_stride) {
+    const __m512i unzip = _mm512_set_epi16(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1,  //
+                                           30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+#pragma GCC unroll 4
+    for (int64_t quarter = 0; quarter < 4; ++quarter) {
+      __m512 column[4];
+      transpose_quarter(from + 8 * quarter, stride, column);
+#pragma GCC unroll 4
+      for (int64_t index = 0; index < 4; ++index) {
+        const __m512i halves = _mm512_permutexvar_epi16(unzip, _mm512_castps_si512(column[index]));
+        float* pair = to + (8 * quarter + 2 * index) * to_stride;
+        store(pair, _mm512_cvtph_ps(_mm512_castsi512_si256(halves)));
+        store(pair + to_stride, _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1)));
+      }
+    }
+  }
+
+ private:
+  static __mmask16 first(int64_t count) { return static_cast<__mmask16>((uint32_t{1} << count) - 1); }
+
+  // Four columns of four-byte numbers from 16 rows. Masked loads put rows 0, 4, 8, 12 (then 1, 5, ...) side by side, so
+  // that shuffles stay within quarters of a register.
+  template <typename Number>
+  static void transpose_quarter(const Number* from, int64_t stride, __m512 (&column)[4]) {
+    __m512 rows[4];
+#pragma GCC unroll 4
+    for (int64_t row = 0; row < 4; ++row) {
+      const auto four_of = [&](int64_t index) {
+        return _mm_loadu_ps(reinterpret_cast<const float*>(from + index * stride));
+      };
+      rows[row] = _mm512_broadcast_f32x4(four_of(row));
+      rows[row] = _mm512_mask_broadcast_f32x4(rows[row], 0x00F0, four_of(row + 4));
+      rows[row] = _mm512_mask_broadcast_f32x4(rows[row], 0x0F00, four_of(row + 8));
+      rows[row] = _mm512_mask_broadcast_f32x4(rows[row], 0xF000, four_of(row + 12));
+    }
+    const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(rows[0], rows[1]));
+    const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(rows[0], rows[1]));
+    const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(rows[2], rows[3]));
+    const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(rows[2], rows[3]));
+    column[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
+    column[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
+    column[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
+    column[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
+  }
+};
+
+}  // namespace
+}  // namespace paddock::kernels::avx512

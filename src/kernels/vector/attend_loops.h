@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The loops behind AttendKernels for registers of any width. `Lanes` (kernels/avx2/lanes.h, kernels/avx512/lanes.h) is
+// of an unnamed namespace, so that each file has its own instance, compiled for its machine.
+//
+// Every number is computed by the same operations in the same order whatever the tile it falls into:
+//   score[query][position] = scale * (q[0] k[0] -> + q[1] k[1] -> ...), FMAs
+//   total = total * shrink + sixteen interleaved sums of the weights, added as a tree
+//   out[query][column] = out * shrink -> + weight[begin] v[begin] -> + weight[begin + 1] v[begin + 1] -> ..., FMAs
+
+#include <cstdint>
+
+#include "kernels/vector/attend_kernels.h"
+#include "kernels/vector/exponential.h"
+
+namespace paddock::kernels {
+
+template <typename Lanes>
+struct AttendLoops {
+  using Floats = typename Lanes::Floats;
+  static constexpr int64_t kWidth = Lanes::kCount;
+  static constexpr int64_t kParts = kLanes / kWidth;  // registers that hold kLanes floats
+  static constexpr float kNothing = -__builtin_inff();
+
+  // Queries of a tile: the more, the fewer loads for each FMA; six leave registers for as many loads as hide them.
+  static constexpr int kQueries = 6;
+  // Registers of columns that go with so many queries.
+  static constexpr int columns_with(int queries) {
+    int columns = 8;
+    while (columns * queries > Lanes::kSums) columns /= 2;
+    return columns;
+  }
+
+  static void add_positions(const QueryBlock& block, const CachedPositions& positions) {
+    if (positions.halves)
+      add_stored<uint16_t>(block, positions);
+    else
+      add_stored<float>(block, positions);
+  }
+
+  static void merge(const SoftmaxSums& part, int64_t queries, int64_t padded_width, const SoftmaxSums& whole) {
+    for (int64_t query = 0; query < queries; ++query) {
+      if (part.maximum[query] == kNothing && part.total[query] == 0) continue;  // the query sees none of the positions
+      const float old = whole.maximum[query], now = part.maximum[query];
+      float* out = whole.out + query * padded_width;
+      const float* more = part.out + query * padded_width;
+      if (old == kNothing && whole.total[query] == 0) {  // copied, so that one segment is what it is alone
+        whole.maximum[query] = now;
+        whole.total[query] = part.total[query];
+        for (int64_t column = 0; column < padded_width; column += kWidth)
+          Lanes::store(out + column, Lanes::load(more + column));
+        continue;
+      }
+      const float maximum = now > old ? now : old;
+      const Floats shrink = exponential<Lanes>(Lanes::set(old - maximum));
+      const Floats shrink_part = exponential<Lanes>(Lanes::set(now - maximum));
+      const auto combine = [&](Floats a, Floats b) {
+        return Lanes::multiply_add(a, shrink, Lanes::multiply(b, shrink_part));
+      };
+      float total[kWidth];
+      Lanes::store(total, combine(Lanes::set(whole.total[query]), Lanes::set(part.total[query])));
+      whole.maximum[query] = maximum;
+      whole.total[query] = total[0];
+      for (int64_t column = 0; column < padded_width; column += kWidth)
+        Lanes::store(out + column, combine(Lanes::load(out + column), Lanes::load(more + column)));
+    }
+  }
+
+  static void finish(const QueryBlock& block, const SoftmaxSums& sums, float* out) {
+    const int64_t width = block.head_width;
+    for (int64_t query = 0; query < block.rows * block.group; ++query) {
+      const float* from = sums.out + query * block.padded_width;
+      float* to = out + offset_of(block, query);
+      const Floats total = Lanes::set(sums.total[query]);
+      int64_t column = 0;
+      for (; column + kWidth <= width; column += kWidth)
+        Lanes::store(to + column, Lanes::divide(Lanes::load(from + column), total));
+      if (column < width)
+        Lanes::store_first(to + column, Lanes::divide(Lanes::load(from + column), total), width - column);
+    }
+  }
+
+  static void halves_from_floats(const float* from, uint16_t* to, int64_t count) {
+    int64_t index = 0;
+    for (; index + kWidth <= count; index += kWidth) Lanes::store(to + index, Lanes::load(from + index));
+    if (index < count) Lanes::store_first(to + index, Lanes::load_first(from + index, count - index), count - index);
+  }
+
+ private:
+  // Where a query begins, from the first; its output alike.
+  static int64_t offset_of(const QueryBlock& block, int64_t query) {
+    return query / block.group * block.row_stride + query % block.group * block.head_width;
+  }
+
+  // Asks for `count` numbers that lie `ahead` bytes after `from`, unless that is nothing. In order of address, which
+  // lets the processor run ahead by itself. (GCC 12 drops calls of a function that only has __builtin_prefetch.)
+  template <typename Stored>
+  static void prefetch(const Stored* from, int64_t count, ptrdiff_t ahead) {
+    if (ahead == 0) return;
+    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(Stored));
+    for (int64_t index = 0; index < count; index += kLine)
+      __asm__ volatile("prefetcht1 %0" : : "m"(*(reinterpret_cast<const char*>(from + index) + ahead)));
+  }
+
+  // Positions [first, first + count) as floats in rows of block.padded_width.
+  template <typename Stored>
+  static void decode(const QueryBlock& block, const Stored* stored, int64_t first, int64_t count, ptrdiff_t ahead) {
+    const int64_t width = block.head_width;
+    for (int64_t position = first; position < first + count; ++position) {
+      const Stored* from = stored + position * width;
+      float* to = block.decoded + position * block.padded_width;
+      prefetch(from, width, ahead);
+      int64_t column = 0;
+      for (; column + kWidth <= width; column += kWidth) Lanes::store(to + column, Lanes::load(from + column));
+      if (column < width) {
+        Lanes::store(to + column, Lanes::load_first(from + column, width - column));
+        column += kWidth;
+      }
+      for (; column < block.padded_width; column += kWidth) Lanes::store(to + column, Lanes::zero());
+    }
+  }
+
+  // block.keys[column][position] = stored[position][column], zero for positions from `count` to the next kLanes.
+  template <typename Stored>
+  static void transpose_keys(const QueryBlock& block, const Stored* stored, int64_t count, ptrdiff_t ahead) {
+    constexpr int64_t kColumns = kWidth * static_cast<int64_t>(sizeof(float) / sizeof(Stored));
+    const int64_t width = block.head_width;
+    int64_t position = 0;
+    if (width % kColumns == 0)
+      for (; position + kWidth <= count; position += kWidth)
+        for (int64_t column = 0; column < width; column += kColumns) {
+          const Stored* square = stored + position * width + column;
+          prefetch(stored + position * width + kWidth * column, kWidth * kColumns, ahead);
+          Lanes::transpose(square, width, block.keys + column * kPositionsAtOnce + position, kPositionsAtOnce);
+        }
+    // What does not fill a square: from a copy with zeros around it.
+    const int64_t end = (count + kLanes - 1) / kLanes * kLanes;
+    if (position == end) return;
+    decode(block, stored, position, count - position, ahead);
+    for (int64_t blank = count * block.padded_width; blank < end * block.padded_width; blank += kWidth)
+      Lanes::store(block.decoded + blank, Lanes::zero());
+    for (; position < end; position += kWidth)
+      for (int64_t column = 0; column < block.padded_width; column += kWidth)
+        Lanes::transpose(block.decoded + position * block.padded_width + column, block.padded_width,
+                         block.keys + column * kPositionsAtOnce + position, kPositionsAtOnce);
+  }
+
+  template <typename Stored>
+  static void add_stored(const QueryBlock& block, const CachedPositions& positions) {
+    const int64_t queries = block.rows * block.group;
+    const int64_t blind_rows = positions.begin + 1 - positions.end;  // rows that see none of the positions
+    const int64_t first = (blind_rows > 0 ? blind_rows : 0) * block.group;
+    if (first >= queries || positions.begin >= positions.count) return;
+    for (int64_t query = first, row = first / block.group; query < queries; ++row) {
+      const int64_t end = positions.end + row < positions.count ? positions.end + row : positions.count;
+      for (int64_t head = 0; head < block.group; ++head) block.ends[query++] = static_cast<int32_t>(end);
+    }
+    transpose_keys(block, reinterpret_cast<const Stored*>(positions.keys), positions.count, positions.next_keys);
+    score(block, first, queries, (positions.count + kLanes - 1) / kLanes * kParts);
+    weigh(block, first, queries, positions.begin);
+    const auto* values = reinterpret_cast<const Stored*>(positions.values);
+    // Halves are converted in registers where each is used by a tile or two, otherwise once for all.
+    const bool direct = sizeof(Stored) == sizeof(float) || queries - first <= 2 * kQueries;
+    if (direct && block.head_width == block.padded_width) {
+      add_values(block, first, queries, positions.begin, values, block.head_width, positions.next_values);
+    } else {
+      decode(block, values, positions.begin, positions.count - positions.begin, positions.next_values);
+      add_values(block, first, queries, positions.begin, static_cast<const float*>(block.decoded), block.padded_width,
+                 0);
+    }
+  }
+
+  // ---- scores
+
+  static void score(const QueryBlock& block, int64_t first, int64_t end, int64_t registers) {
+    for (int64_t query = first; query < end; query += kQueries) {
+      const float* q[kQueries];
+      const int64_t count = end - query < kQueries ? end - query : kQueries;
+      for (int64_t index = 0; index < count; ++index) q[index] = block.q + offset_of(block, query + index);
+      float* scores = block.scores + query * kPositionsAtOnce;
+      switch (count) {
+        case 1: score_queries<1>(block, q, registers, scores); break;
+        case 2: score_queries<2>(block, q, registers, scores); break;
+        case 3: score_queries<3>(block, q, registers, scores); break;
+        case 4: score_queries<4>(block, q, registers, scores); break;
+        case 5: score_queries<5>(block, q, registers, scores); break;
+        default: score_queries<6>(block, q, registers, scores); break;
+      }
+    }
+  }
+
+  template <int kRows>
+  static void score_queries(const QueryBlock& block, const float* const* q, int64_t registers, float* scores) {
+    int64_t column = 0;
+    score_columns<kRows, columns_with(kRows)>(block, q, registers, &column, scores);
+  }
+  template <int kRows, int kColumns>
+  static void score_columns(const QueryBlock& block, const float* const* q, int64_t registers, int64_t* column,
+                            float* scores) {
+    for (; *column + kColumns <= registers; *column += kColumns)
+      score_tile<kRows, kColumns>(q, block.head_width, block.keys + *column * kWidth, block.scale,
+                                  scores + *column * kWidth);
+    if constexpr (kColumns > 1) score_columns<kRows, kColumns / 2>(block, q, registers, column, scores);
+  }
+
+  template <int kRows, int kColumns>
+  static void score_tile(const float* const* q, int64_t width, const float* keys, float scale, float* scores) {
+    Floats sums[kRows][kColumns];
+    const float* rows[kRows];
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; ++row) {
+      rows[row] = q[row];
+#pragma GCC unroll 8
+      for (int column = 0; column < kColumns; ++column) sums[row][column] = Lanes::zero();
+    }
+    for (int64_t index = 0; index < width; ++index) {
+      Floats k[kColumns];
+#pragma GCC unroll 8
+      for (int column = 0; column < kColumns; ++column)
+        k[column] = Lanes::load(keys + index * kPositionsAtOnce + column * kWidth);
+#pragma GCC unroll 8
+      for (int row = 0; row < kRows; ++row) {
+        const Floats x = Lanes::set(rows[row][index]);
+#pragma GCC unroll 8
+        for (int column = 0; column < kColumns; ++column)
+          sums[row][column] = Lanes::multiply_add(x, k[column], sums[row][column]);
+      }
+    }
+    const Floats factor = Lanes::set(scale);
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; ++row)
+#pragma GCC unroll 8
+      for (int column = 0; column < kColumns; ++column)
+        Lanes::store(scores + row * kPositionsAtOnce + column * kWidth, Lanes::multiply(sums[row][column], factor));
+  }
+
+  // ---- softmax
+
+  // Scores become weights relative to the new maximum, zero where a query does not see; block.shrink is what the sums
+  // so far are to be multiplied by.
+  static void weigh(const QueryBlock& block, int64_t first, int64_t queries, int64_t begin) {
+    const Floats nothing = Lanes::set(kNothing);
+    for (int64_t query = first; query < queries; ++query) {
+      float* scores = block.scores + query * kPositionsAtOnce;
+      const int64_t end = block.ends[query];
+      Floats largest = nothing;
+      for (int64_t start = 0; start < end; start += kWidth) {
+        Floats x = Lanes::load(scores + start);
+        if (begin > start || end < start + kWidth) {
+          x = Lanes::between(x, clamp(begin - start), clamp(end - start), nothing);
+          Lanes::store(scores + start, x);
+        }
+        largest = Lanes::maximum(largest, x);
+      }
+      const float old = block.sums.maximum[query], found = Lanes::largest(largest);
+      const float maximum = found > old ? found : old;
+      block.sums.maximum[query] = maximum;
+      block.shrink[query] = old - maximum;
+    }
+    for (int64_t query = first; query < queries; query += kWidth)
+      Lanes::store(block.shrink + query, exponential<Lanes>(Lanes::load(block.shrink + query)));
+    for (int64_t query = first; query < queries; ++query) {
+      float* scores = block.scores + query * kPositionsAtOnce;
+      const Floats maximum = Lanes::set(block.sums.maximum[query]);
+      Floats sums[kParts];
+      for (Floats& sum : sums) sum = Lanes::zero();
+      for (int64_t start = 0; start < block.ends[query]; start += kLanes)
+#pragma GCC unroll 2
+        for (int64_t part = 0; part < kParts; ++part) {
+          float* at = scores + start + part * kWidth;
+          // With two parts, the second may lie behind the end, where scores have not been taken away.
+          if (start + part * kWidth >= block.ends[query]) continue;
+          const Floats weight = exponential<Lanes>(Lanes::subtract(Lanes::load(at), maximum));
+          Lanes::store(at, weight);
+          sums[part] = Lanes::add(sums[part], weight);
+        }
+      float* total = block.sums.total + query;
+      *total = *total * block.shrink[query] + Lanes::sum(sums);
+    }
+  }
+  static int64_t clamp(int64_t lane) { return lane < 0 ? 0 : lane > kWidth ? kWidth : lane; }
+
+  // ---- values
+
+  template <typename Stored>
+  static void add_values(const QueryBlock& block, int64_t first, int64_t queries, int64_t begin, const Stored* values,
+                         int64_t stride, ptrdiff_t ahead) {
+    constexpr float kKeep[kQueries] = {1, 1, 1, 1, 1, 1};
+    for (int64_t query = first; query < queries; query += kQueries) {
+      const int64_t count = queries - query < kQueries ? queries - query : kQueries;
+      const int64_t end = block.ends[query];  // the least: later rows see more
+      add_to_queries(block, query, count, begin, end, values, stride, block.shrink + query, query == first ? ahead : 0);
+      for (int64_t other = query + 1; other < query + count; ++other)
+        if (block.ends[other] > end) add_to_queries(block, other, 1, end, block.ends[other], values, stride, kKeep, 0);
+    }
+  }
+
+  template <typename Stored>
+  static void add_to_queries(const QueryBlock& block, int64_t query, int64_t count, int64_t begin, int64_t end,
+                             const Stored* values, int64_t stride, const float* shrink, ptrdiff_t ahead) {
+    switch (count) {
+      case 1: add_to_rows<1>(block, query, begin, end, values, stride, shrink, ahead); break;
+      case 2: add_to_rows<2>(block, query, begin, end, values, stride, shrink, ahead); break;
+      case 3: add_to_rows<3>(block, query, begin, end, values, stride, shrink, ahead); break;
+      case 4: add_to_rows<4>(block, query, begin, end, values, stride, shrink, ahead); break;
+      case 5: add_to_rows<5>(block, query, begin, end, values, stride, shrink, ahead); break;
+      default: add_to_rows<6>(block, query, begin, end, values, stride, shrink, ahead); break;
+    }
+  }
+
+  template <int kRows, typename Stored>
+  static void add_to_rows(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const Stored* values,
+                          int64_t stride, const float* shrink, ptrdiff_t ahead) {
+    int64_t column = 0;
+    add_to_columns<kRows, columns_with(kRows)>(block, query, begin, end, values, stride, shrink, ahead, &column);
+  }
+  template <int kRows, int kColumns, typename Stored>
+  static void add_to_columns(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const Stored* values,
+                             int64_t stride, const float* shrink, ptrdiff_t ahead, int64_t* column) {
+    for (; *column + kColumns * kWidth <= block.padded_width; *column += kColumns * kWidth) {
+      // Each pass over the positions fetches its part of the next ones.
+      const Stored* fetched = values + begin * stride + *column * (end - begin);
+      add_tile<kRows, kColumns>(block.scores + query * kPositionsAtOnce, begin, end, values + *column, stride, shrink,
+                                fetched, ahead, block.sums.out + query * block.padded_width + *column,
+                                block.padded_width);
+    }
+    if constexpr (kColumns > 1)
+      add_to_columns<kRows, kColumns / 2>(block, query, begin, end, values, stride, shrink, ahead, column);
+  }
+
+  template <int kRows, int kColumns, typename Stored>
+  static void add_tile(const float* weights, int64_t begin, int64_t end, const Stored* values, int64_t stride,
+                       const float* shrink, const Stored* fetched, ptrdiff_t ahead, float* out, int64_t out_stride) {
+    Floats sums[kRows][kColumns];
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; ++row) {
+      const Floats factor = Lanes::set(shrink[row]);
+#pragma GCC unroll 8
+      for (int column = 0; column < kColumns; ++column)
+        sums[row][column] = Lanes::multiply(Lanes::load(out + row * out_stride + column * kWidth), factor);
+    }
+    for (int64_t position = begin; position < end; ++position) {
+      prefetch(fetched, kColumns * kWidth, ahead);
+      fetched += kColumns * kWidth;
+      Floats v[kColumns];
+#pragma GCC unroll 8
+      for (int column = 0; column < kColumns; ++column)
+        v[column] = Lanes::load(values + position * stride + column * kWidth);
+#pragma GCC unroll 8
+      for (int row = 0; row < kRows; ++row) {
+        const Floats x = Lanes::set(weights[row * kPositionsAtOnce + position]);
+#pragma GCC unroll 8
+        for (int column = 0; column < kColumns; ++column)
+          sums[row][column] = Lanes::multiply_add(x, v[column], sums[row][column]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; ++row)
+#pragma GCC unroll 8
+      for (int column = 0; column < kColumns; ++column)
+        Lanes::store(out + row * out_stride + column * kWidth, sums[row][column]);
+  }
+};
+
+}  // namespace paddock::kernels

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention of the vector machines against the reference, and against itself: cut into pieces and on more threads it
+// has the same bits.
+
+#include "kernels/vector/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/cpu/features.h"
+#include "kernels/host/host_memory.h"
+#include "kernels/reference/machine.h"
+
+namespace paddock::kernels {
+namespace {
+
+struct Shape {
+  int64_t head_width = 64;
+  int64_t kv_heads = 2;
+  int64_t group = 1;
+  int64_t page_positions = 64;
+  int64_t chunk = 0;
+  int64_t length = 0;
+  tensor::DType dtype = tensor::DType::kF32;
+
+  int64_t query_width() const { return kv_heads * group * head_width; }
+  int64_t kv_width() const { return kv_heads * head_width; }
+};
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  return out << shape.length << " positions, chunk " << shape.chunk << ", pages of " << shape.page_positions << ", "
+             << shape.kv_heads << " x " << shape.group << " heads of " << shape.head_width << ", "
+             << tensor::name(shape.dtype);
+}
+
+std::vector<float> random_numbers(int64_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> numbers(static_cast<size_t>(count));
+  for (float& number : numbers) number = normal(random);
+  return numbers;
+}
+
+Rows rows_of(const std::vector<float>& numbers, int64_t width) {
+  return {HostMemory::address_of(numbers.data()), static_cast<int64_t>(numbers.size()) / width, width};
+}
+
+// One sequence whose pages lie in any order in a pool that ends where its last page does.
+struct Sequence {
+  explicit Sequence(const Shape& of) : shape(of) {
+    const int64_t count = (shape.length + shape.page_positions - 1) / shape.page_positions;
+    pages.resize(static_cast<size_t>(count));
+    std::iota(pages.begin(), pages.end(), 0);
+    std::shuffle(pages.begin(), pages.end(), std::mt19937(5));
+    const size_t page_bytes = 2 * tensor::row_bytes(shape.dtype, shape.kv_width() * shape.page_positions);
+    // What nobody has written is not a number: it must reach no result.
+    memory.assign(static_cast<size_t>(count) * page_bytes / sizeof(uint16_t), 0xFFFF);
+    cache = {.base = HostMemory::address_of(memory.data()),
+             .dtype = shape.dtype,
+             .page_bytes = page_bytes,
+             .page_positions = shape.page_positions,
+             .kv_heads = shape.kv_heads,
+             .head_width = shape.head_width};
+    q = random_numbers(shape.length * shape.query_width(), 1);
+    k = random_numbers(shape.length * shape.kv_width(), 2);
+    v = random_numbers(shape.length * shape.kv_width(), 3);
+  }
+  AppendKv append(const SequenceRows& rows) const {
+    return {rows_of(k, shape.kv_width()), rows_of(v, shape.kv_width()), cache, {&rows, 1}};
+  }
+  // Scores of a few units, so that softmax neither is flat nor sees one position alone.
+  Attend attend(const SequenceRows& rows, const std::vector<float>& out) const {
+    const auto width = static_cast<float>(shape.head_width);
+    return {.q_TNH = rows_of(q, shape.query_width()),
+            .cache = cache,
+            .sequences = {&rows, 1},
+            .query_heads = shape.kv_heads * shape.group,
+            .chunk = shape.chunk,
+            .scale = 2.0f / std::sqrt(width),
+            .out_TNH = rows_of(out, shape.query_width())};
+  }
+
+  Shape shape;
+  std::vector<int32_t> pages;
+  std::vector<uint16_t> memory;
+  KvPages cache;
+  std::vector<float> q, k, v;
+};
+
+class AttentionTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const bool available = GetParam() == std::string("avx2") ? cpu_features().avx2 : cpu_features().avx512;
+    if (!available) GTEST_SKIP() << "this processor has no " << GetParam();
+  }
+  static const AttendKernels& kernels() {
+    return GetParam() == std::string("avx2") ? avx2::kAttendKernels : avx512::kAttendKernels;
+  }
+
+  // The sequence computed in pieces of `piece` rows; the last only what is left.
+  static std::vector<float> compute(Sequence* sequence, int64_t piece, int threads) {
+    ThreadPool pool(threads);
+    PagedAttention attention(kernels(), &pool);
+    std::vector<float> out(sequence->q.size());
+    for (int64_t row = 0; row < sequence->shape.length; row += piece) {
+      const SequenceRows rows{row, std::min(piece, sequence->shape.length - row), row, sequence->pages, 0};
+      attention.append_kv(sequence->append(rows));
+      attention.attend(sequence->attend(rows, out));
+    }
+    return out;
+  }
+
+  static void expect_as_reference(const Shape& shape) {
+    Sequence sequence(shape);
+    const auto found = compute(&sequence, shape.length, 2);
+    const auto stored = sequence.memory;
+    std::vector<float> expected(sequence.q.size());
+    const SequenceRows rows{0, shape.length, 0, sequence.pages, 0};
+    ReferenceMachine reference(2);
+    reference.append_kv(sequence.append(rows));
+    EXPECT_EQ(stored, sequence.memory) << shape;
+    reference.attend(sequence.attend(rows, expected));
+    // The H roundings of a score are of sums of about sqrt(H) and add up as their root: 2^-24 H, times a scale of
+    // 2 / sqrt(H) 1.4e-6 at H = 130, which is a weight's relative error. Weights add up to one, |v| < 5, and the
+    // reference's error comes on top.
+    double largest = 0;
+    for (size_t index = 0; index < found.size(); ++index)
+      largest = std::max(largest, static_cast<double>(std::abs(found[index] - expected[index])));
+    EXPECT_LT(largest, 2e-5) << shape;
+    EXPECT_TRUE(std::none_of(found.begin(), found.end(), [](float x) { return std::isnan(x); })) << shape;
+  }
+
+  static void expect_same_bits(const Shape& shape, std::initializer_list<int64_t> pieces) {
+    Sequence sequence(shape);
+    const auto expected = compute(&sequence, shape.length, 1);
+    for (const int threads : {1, 2})
+      for (const int64_t piece : pieces) {
+        const auto found = compute(&sequence, piece, threads);
+        EXPECT_EQ(0, std::memcmp(found.data(), expected.data(), found.size() * sizeof(float)))
+            << shape << " in pieces of " << piece << ", " << threads << " threads";
+      }
+  }
+};
+
+TEST_P(AttentionTest, AgreesWithTheReferenceAtEveryHeadWidth) {
+  for (const tensor::DType dtype : {tensor::DType::kF32, tensor::DType::kF16})
+    for (const int64_t width : {1, 3, 8, 16, 31, 64, 88, 96, 128, 130})
+      for (const int64_t group : {1, 5, 8})
+        for (const int64_t chunk : {0, 48})
+          expect_as_reference({.head_width = width, .group = group, .chunk = chunk, .length = 150, .dtype = dtype});
+}
+
+TEST_P(AttentionTest, AgreesWithTheReferenceForAnyPageAndChunk) {
+  for (const tensor::DType dtype : {tensor::DType::kF32, tensor::DType::kF16})
+    for (const int64_t page : {1, 4, 16, 64, 100, 256})
+      for (const int64_t chunk : {0, 1, 6, 8, 90, 128})
+        expect_as_reference({.head_width = 40,
+                             .kv_heads = 1,
+                             .group = 3,
+                             .page_positions = page,
+                             .chunk = chunk,
+                             .length = 270,
+                             .dtype = dtype});
+}
+
+TEST_P(AttentionTest, AgreesWithTheReferenceBeyondASegment) {
+  for (const int64_t chunk : {0, 1500})
+    expect_as_reference({.head_width = 64, .kv_heads = 1, .group = 2, .chunk = chunk, .length = 2200});
+}
+
+TEST_P(AttentionTest, PiecesAndThreadsHaveTheSameBits) {
+  for (const tensor::DType dtype : {tensor::DType::kF32, tensor::DType::kF16})
+    for (const int64_t width : {1, 3, 64, 88, 96, 128, 130})
+      for (const int64_t group : {1, 5, 8})
+        for (const int64_t chunk : {0, 37})
+          expect_same_bits(
+              {.head_width = width, .kv_heads = 1, .group = group, .chunk = chunk, .length = 140, .dtype = dtype},
+              {1, 7, 31, 140});
+}
+
+TEST_P(AttentionTest, PiecesAndThreadsHaveTheSameBitsBeyondASegment) {
+  for (const int64_t page : {16, 64, 96})
+    for (const int64_t chunk : {0, 1300})
+      expect_same_bits({.head_width = 16, .group = 3, .page_positions = page, .chunk = chunk, .length = 2300},
+                       {1, 7, 31, 2300});
+}
+
+// Other sequences in the step, some long and some short, change nothing; nor do pages that have been given back.
+TEST_P(AttentionTest, SequencesDoNotSeeEachOther) {
+  const Shape shape{.head_width = 24, .group = 2, .page_positions = 16, .chunk = 700, .length = 2500};
+  Sequence sequence(shape);
+  const auto expected = compute(&sequence, shape.length, 1);
+  for (const int threads : {1, 2}) {
+    ThreadPool pool(threads);
+    PagedAttention attention(kernels(), &pool);
+    std::vector<float> out(sequence.q.size(), -7.0f);
+    const auto all = std::span<const int32_t>(sequence.pages);
+    // Rows of the same sequence as if they were of several; the last has lost the pages before its chunk at 2100.
+    const SequenceRows parts[] = {{0, 5, 0, all, 0},
+                                  {690, 40, 690, all, 0},
+                                  {1399, 1, 1399, all, 0},
+                                  {2450, 50, 2450, all.subspan(2100 / 16), 2100 / 16}};
+    Attend op = sequence.attend(parts[0], out);
+    op.sequences = parts;
+    attention.attend(op);
+    const auto width = static_cast<size_t>(shape.query_width());
+    for (const SequenceRows& part : parts) {
+      const size_t start = static_cast<size_t>(part.first_row) * width, count = static_cast<size_t>(part.rows) * width;
+      EXPECT_EQ(0, std::memcmp(&out[start], &expected[start], count * sizeof(float))) << part.first_row;
+    }
+    EXPECT_EQ(out[5 * width], -7.0f);
+  }
+}
+
+// What lies before a chunk or after a query is multiplied by nothing, not by zero.
+TEST_P(AttentionTest, UnseenValuesDoNotCount) {
+  const Shape shape{.head_width = 20, .kv_heads = 1, .group = 6, .page_positions = 16, .chunk = 24, .length = 48};
+  Sequence sequence(shape);
+  const auto expected = compute(&sequence, shape.length, 1);
+  const auto poison = [&](int64_t first, int64_t count) {
+    Sequence poisoned(shape);
+    const auto begin = static_cast<size_t>(first * shape.kv_width());
+    std::fill_n(&poisoned.k[begin], count * shape.kv_width(), std::numeric_limits<float>::quiet_NaN());
+    std::fill_n(&poisoned.v[begin], count * shape.kv_width(), std::numeric_limits<float>::infinity());
+    return compute(&poisoned, shape.length, 1);
+  };
+  const auto width = static_cast<size_t>(shape.query_width());
+  const auto before = poison(0, 24), after = poison(30, 18);
+  EXPECT_EQ(0, std::memcmp(&before[24 * width], &expected[24 * width], 24 * width * sizeof(float)));
+  EXPECT_EQ(0, std::memcmp(after.data(), expected.data(), 30 * width * sizeof(float)));
+  EXPECT_TRUE(std::isnan(after[30 * width]));
+}
+
+TEST_P(AttentionTest, BothMachinesHaveTheSameBits) {
+  if (!cpu_features().avx2 || !cpu_features().avx512) GTEST_SKIP() << "this processor has not both";
+  for (const tensor::DType dtype : {tensor::DType::kF32, tensor::DType::kF16})
+    for (const int64_t width : {3, 88, 128}) {
+      Sequence sequence({.head_width = width, .kv_heads = 1, .group = 5, .length = 1100, .dtype = dtype});
+      ThreadPool pool(1);
+      std::vector<float> out[2];
+      for (const int index : {0, 1}) {
+        PagedAttention attention(index == 0 ? avx2::kAttendKernels : avx512::kAttendKernels, &pool);
+        out[index].resize(sequence.q.size());
+        const SequenceRows rows{0, sequence.shape.length, 0, sequence.pages, 0};
+        attention.append_kv(sequence.append(rows));
+        attention.attend(sequence.attend(rows, out[index]));
+      }
+      EXPECT_EQ(0, std::memcmp(out[0].data(), out[1].data(), out[0].size() * sizeof(float))) << width;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Machines, AttentionTest, testing::Values("avx2", "avx512"),
+                         [](const auto& machine) { return std::string(machine.param); });
+
+}  // namespace
+}  // namespace paddock::kernels
