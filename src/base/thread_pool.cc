@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/topology.h"
 
 namespace paddock {
 namespace {
@@ -15,8 +16,7 @@ namespace {
 constexpr int kSpins = 2000;
 
 // Waits until `value` differs from `old`: spins, then sleeps.
-template <typename T>
-void wait_for_change(const std::atomic<T>& value, T old) {
+void wait_for_change(const std::atomic<uint64_t>& value, uint64_t old) {
   for (int spin = 0; spin < kSpins; ++spin) {
     if (value.load(std::memory_order_acquire) != old) return;
     _mm_pause();
@@ -24,26 +24,33 @@ void wait_for_change(const std::atomic<T>& value, T old) {
   value.wait(old, std::memory_order_acquire);
 }
 
-}  // namespace
-
-int available_processors() {
+// A thread that cannot be kept there runs wherever the system puts it.
+void keep_on(int processor) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  CPU_SET(processor, &set);
+  sched_setaffinity(0, sizeof set, &set);
 }
+
+}  // namespace
 
 ThreadPool::ThreadPool(int threads) {
   CHECK(threads >= 0);
-  const int total = threads > 0 ? threads : available_processors();
-  workers_.reserve(static_cast<size_t>(total - 1));
-  for (int thread = 1; thread < total; ++thread) workers_.emplace_back([this, thread] { work(thread); });
+  const std::vector<int> allowed = allowed_processors();
+  const std::vector<int> places = place_threads(read_topology("/sys", allowed), threads);
+  const bool enough = places.size() <= allowed.size();
+  workers_.reserve(places.size() - 1);
+  for (size_t thread = 1; thread < places.size(); ++thread)
+    workers_.emplace_back([this, thread, place = places[thread], enough] {
+      if (enough) keep_on(place);
+      work(static_cast<int>(thread));
+    });
 }
 
 ThreadPool::~ThreadPool() {
   stopping_.store(true, std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
-  generation_.notify_all();
+  state_.fetch_add(kOneJob, std::memory_order_release);
+  state_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
@@ -58,12 +65,14 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<
   count_ = count;
   range_ = range;
   next_.store(0, std::memory_order_relaxed);
-  working_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
-  generation_.notify_all();
+  state_.fetch_add(kOneJob | kOpen, std::memory_order_release);
+  state_.notify_all();
   take_ranges(0);
-  for (int left = working_.load(std::memory_order_acquire); left != 0; left = working_.load(std::memory_order_acquire))
-    wait_for_change(working_, left);
+  uint64_t state = state_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
+  while ((state & kWorkers) != 0) {
+    wait_for_change(state_, state);
+    state = state_.load(std::memory_order_acquire);
+  }
 }
 
 void ThreadPool::take_ranges(int thread) {
@@ -75,13 +84,20 @@ void ThreadPool::take_ranges(int thread) {
 }
 
 void ThreadPool::work(int thread) {
-  uint64_t seen = 0;
+  uint64_t done = 0;  // the last job that this thread worked on
   for (;;) {
-    wait_for_change(generation_, seen);
-    seen = generation_.load(std::memory_order_acquire);
+    uint64_t state = state_.load(std::memory_order_acquire);
     if (stopping_.load(std::memory_order_relaxed)) return;
+    const uint64_t job = state / kOneJob;
+    if ((state & kOpen) == 0 || job == done) {
+      wait_for_change(state_, state);
+      continue;
+    }
+    if (!state_.compare_exchange_weak(state, state + kOneWorker, std::memory_order_acq_rel)) continue;
     take_ranges(thread);
-    if (working_.fetch_sub(1, std::memory_order_acq_rel) == 1) working_.notify_one();
+    done = job;
+    const uint64_t before = state_.fetch_sub(kOneWorker, std::memory_order_acq_rel);
+    if ((before & (kOpen | kWorkers)) == kOneWorker) state_.notify_all();
   }
 }
 

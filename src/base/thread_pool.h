@@ -13,7 +13,9 @@ namespace paddock {
 // A fixed set of threads. parallel_for may be called by one thread at a time.
 class ThreadPool {
  public:
-  // `threads` counts the caller: 1 starts none. 0 means one for each processor the process may use.
+  // `threads` counts the caller: 1 starts none. 0 means one for each physical core that the process may use. The
+  // threads that are started stay on processors of their own (base/topology.h) while there are enough; the caller is
+  // left where it is.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -30,18 +32,18 @@ class ThreadPool {
   void take_ranges(int thread);
 
   std::vector<std::thread> workers_;
-  std::atomic<uint64_t> generation_{0};  // incremented for each parallel_for; workers wait for the change
-  std::atomic<int> working_{0};          // workers that have not finished this generation
   std::atomic<bool> stopping_{false};
 
-  // The current job; written before generation_ changes.
+  // Of the current job: its number, whether it is open to workers, how many work on it. A worker that the system does
+  // not let run misses the job, and nobody waits for it.
+  static constexpr uint64_t kOneWorker = 1, kWorkers = 0xffff, kOpen = 0x10000, kOneJob = 0x20000;
+  std::atomic<uint64_t> state_{0};
+
+  // The current job; written while none is open and nobody works.
   const std::function<void(int64_t, int64_t, int)>* body_ = nullptr;
   std::atomic<int64_t> next_{0};
   int64_t count_ = 0;
   int64_t range_ = 1;
 };
-
-// Processors that this process may run on (affinity mask).
-int available_processors();
 
 }  // namespace paddock

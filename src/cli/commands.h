@@ -19,6 +19,7 @@ using Action = std::function<Result<void>()>;
 void add_chat_command(CLI::App& program, Action* chosen);
 void add_run_command(CLI::App& program, Action* chosen);
 void add_score_command(CLI::App& program, Action* chosen);
+void add_perplexity_command(CLI::App& program, Action* chosen);
 void add_tokenize_command(CLI::App& program, Action* chosen);
 void add_render_command(CLI::App& program, Action* chosen);
 void add_inspect_command(CLI::App& program, Action* chosen);

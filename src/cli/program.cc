@@ -22,6 +22,7 @@ constexpr const char* kProgramExamples = R"(Examples:
   paddock inspect folder/                           what a checkpoint is and what it needs
   paddock bench model.gguf                          how fast it runs, beside this machine's limits
   paddock score model.gguf --text book.txt --json   how likely a text is under the model
+  paddock perplexity model.gguf --text book.txt     how well it predicts a long text, as peers measure it
   paddock tokenize folder/ --text "Hello" --json    {"ids":[…]}
   paddock render folder/ messages.json              a conversation as the model sees it
 
@@ -61,6 +62,7 @@ int parse_and_run(int argc, char** argv) {
   add_chat_command(program, &chosen);
   add_run_command(program, &chosen);
   add_score_command(program, &chosen);
+  add_perplexity_command(program, &chosen);
   add_tokenize_command(program, &chosen);
   add_render_command(program, &chosen);
   add_inspect_command(program, &chosen);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "kernels/amx/tile_config.h"
 #include "kernels/amx/tiles.h"
 #include "kernels/amx/unpack.h"
+#include "kernels/amx/wide_product.h"
 #include "kernels/avx512/transpose.h"
 #include "kernels/vector/product.h"
 
@@ -89,17 +91,6 @@ constexpr Packing kInThreeTerms = {packed_bytes<3>, pack<3>};
 // ----------------------------------------------------------------------------------------------------------------------
 // 0 to 3: sums of two panels by two token blocks; 4 and 5: weights of the panels; 6 and 7: activations of the token
 // blocks.
-
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-};
-
-// GCC 12 does not know what loads of tiles read: what was written before them has to be in memory.
-inline void settle_memory() { __asm__ volatile("" : : : "memory"); }
 
 void configure(int64_t columns) {
   TileConfig config;
@@ -308,12 +299,14 @@ void multiply(const ProductPiece& piece) {
   _tile_release();
 }
 
-constexpr ProductKernel kQuantised = {"AMX bf16", &kRounded, sizeof(Scratch), multiply<1>};
-constexpr ProductKernel kExact = {"AMX bf16 in three terms", &kInThreeTerms, sizeof(Scratch), multiply<3>};
+constexpr ProductKernel kQuantised = {"AMX bf16", Arithmetic::kBf16, &kRounded, sizeof(Scratch), multiply<1>};
+constexpr ProductKernel kExact = {"AMX bf16 in three terms", Arithmetic::kBf16, &kInThreeTerms, sizeof(Scratch),
+                                  multiply<3>};
 
 }  // namespace
 
 const ProductKernel* product_kernel(tensor::DType dtype) {
+  if (const ProductKernel* wide = wide_product_kernel(dtype)) return wide;
   if (unpack_row(dtype) == nullptr) return nullptr;
   return tensor::is_block_format(dtype) ? &kQuantised : &kExact;
 }

@@ -34,7 +34,7 @@ template <typename Lanes>
 struct Kernel : int8::Int8<Lanes> {
   using Loops = int8::Int8<Lanes>;
   static constexpr Packing kPacking = {Loops::packed_bytes, Loops::pack};
-  static constexpr ProductKernel kKernel = {"AVX2 int8", &kPacking, sizeof(typename Loops::Scratch), Loops::multiply};
+  static constexpr ProductKernel kKernel = {"AVX2 int8", Arithmetic::kInt8, &kPacking, sizeof(typename Loops::Scratch), Loops::multiply};
 };
 
 }  // namespace

@@ -54,6 +54,6 @@ void add_scaled(const float* row, float factor, float* sums, int64_t count) {
 
 }  // namespace
 
-const FloatKernels kFloatKernels = {"AVX-512", dot_rows, add_scaled};
+const FloatKernels kFloatKernels = {"AVX-512", avx2::decode_row, dot_rows, add_scaled};
 
 }  // namespace paddock::kernels::avx512

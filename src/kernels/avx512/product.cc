@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/avx512/few_rows.h"
 #include "kernels/avx512/transpose.h"
 #include "kernels/vector/int8_loops.h"
 
@@ -39,8 +40,15 @@ struct Lanes {
 };
 
 using Kernel = int8::Int8<Lanes>;
+
+void multiply(const ProductPiece& piece) {
+  if (piece.tokens <= kFewRows && multiply_few_rows(piece)) return;
+  Kernel::multiply(piece);
+}
+
 constexpr Packing kPacking = {Kernel::packed_bytes, Kernel::pack};
-constexpr ProductKernel kKernel = {"AVX-512 VNNI int8", &kPacking, sizeof(Kernel::Scratch), Kernel::multiply};
+constexpr ProductKernel kKernel = {"AVX-512 VNNI int8", Arithmetic::kInt8, &kPacking, sizeof(Kernel::Scratch),
+                                   multiply};
 
 }  // namespace
 

@@ -18,7 +18,7 @@ struct VnniLanes : EightLanes {
 
 using Kernel = int8::Int8<VnniLanes>;
 constexpr Packing kPacking = {Kernel::packed_bytes, Kernel::pack};
-constexpr ProductKernel kKernel = {"AVX-VNNI int8", &kPacking, sizeof(Kernel::Scratch), Kernel::multiply};
+constexpr ProductKernel kKernel = {"AVX-VNNI int8", Arithmetic::kInt8, &kPacking, sizeof(Kernel::Scratch), Kernel::multiply};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernels/contracts/arithmetic.h"
 #include "kernels/contracts/attend.h"
 #include "kernels/contracts/embed.h"
 #include "kernels/contracts/experts.h"
@@ -22,10 +23,6 @@
 #include "kernels/contracts/project.h"
 
 namespace paddock::kernels {
-
-// What a product with weights is computed in: the peak that its speed is held to.
-enum class Arithmetic : uint8_t { kFloat32, kBf16, kInt8 };
-inline constexpr size_t kArithmetics = 3;
 
 // Used by one thread at a time; operations spread over the machine's own threads and have finished when `read` returns.
 // Results do not depend on the number of threads.

@@ -30,7 +30,8 @@ std::string VectorMachine::path_of(tensor::DType dtype) const {
 }
 
 Arithmetic VectorMachine::arithmetic_of(tensor::DType dtype) const {
-  return exact_ || target_.product_kernel(dtype) == nullptr ? Arithmetic::kFloat32 : target_.arithmetic;
+  const ProductKernel* kernel = exact_ ? nullptr : target_.product_kernel(dtype);
+  return kernel == nullptr ? Arithmetic::kFloat32 : kernel->arithmetic;
 }
 
 size_t VectorMachine::private_bytes(int64_t width, int64_t tokens) const {
@@ -93,7 +94,8 @@ void VectorMachine::multiply_output_major(const Rows& x, const Matrix& weights, 
     float* row = scratch(thread, weights.inputs);
     float sums[kRowsAtOnce];
     for (int64_t output = begin; output < end; ++output) {
-      tensor::decode_row(weights.dtype, stored + static_cast<size_t>(output) * weights.row_stride, row, weights.inputs);
+      target_.floats->decode_row(weights.dtype, stored + static_cast<size_t>(output) * weights.row_stride, row,
+                                 weights.inputs);
       const float scale = scale_of(weights, output);
       for (int64_t first = 0; first < x.rows; first += kRowsAtOnce) {
         const int64_t rows = std::min(kRowsAtOnce, x.rows - first);
@@ -117,7 +119,8 @@ void VectorMachine::multiply_input_major(const Rows& x, const Matrix& weights, c
       std::fill_n(sums_TO, x.rows * outputs, 0.0f);
       const std::byte* column = stored + tensor::row_bytes(weights.dtype, begin);
       for (int64_t input = 0; input < weights.inputs; ++input) {
-        tensor::decode_row(weights.dtype, column + static_cast<size_t>(input) * weights.row_stride, row, outputs);
+        target_.floats->decode_row(weights.dtype, column + static_cast<size_t>(input) * weights.row_stride, row,
+                                   outputs);
         for (int64_t token = 0; token < x.rows; ++token)
           target_.floats->add_scaled(row, HostMemory::row(x, token)[input], sums_TO + token * outputs, outputs);
       }

@@ -22,7 +22,6 @@ struct Target {
   const AttendKernels* attend;
   const RowKernels* rows;
   Products::Choose product_kernel;
-  Arithmetic arithmetic;  // of its product kernels
 };
 
 class VectorMachine : public ReferenceMachine {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/contracts/arithmetic.h"
 #include "tensor/dtype.h"
 
 namespace paddock::kernels {
@@ -43,6 +44,7 @@ struct ProductPiece {
 
 struct ProductKernel {
   const char* name;  // "AMX bf16"
+  Arithmetic arithmetic;
   const Packing* packing;
   size_t scratch_bytes;  // of one thread
   void (*multiply)(const ProductPiece& piece);

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+// An activation is 16 * high + low (kernels/avx512/wide_blocks.h), a weight a nibble: a tile holds 32 weights of an
+// output twice, times sixteen and as they are, and meets 32 high and 32 low bytes of a token. One instruction gives the
+// integer sums of a block of 32 for 16 outputs and 16 tokens; they are scaled and added in order of the blocks, as
+// kernels/avx512/few_rows.cc does it for few tokens.
+
+#include "kernels/amx/wide_product.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "kernels/amx/tile_config.h"
+#include "kernels/avx512/few_rows.h"
+#include "kernels/avx512/k_scales.h"
+#include "kernels/avx512/transpose.h"
+#include "kernels/avx512/wide_blocks.h"
+
+namespace paddock::kernels::amx {
+namespace {
+
+using avx512::kFewRows;
+using avx512::WideBlock;
+
+constexpr int64_t kPanel = 16;   // outputs of a tile
+constexpr int64_t kBlock = 32;   // inputs of a tile
+constexpr int64_t kChunk = 256;  // inputs that are unpacked at once
+constexpr int64_t kBlocks = kChunk / kBlock;
+
+// Activations of up to sixteen tokens; zero where there are fewer.
+struct alignas(64) TokenTile {
+  int8_t quads[16][16][4];  // eight quads of high bytes of each token, then eight of low ones
+  float scales[16];
+  int32_t corrections[16];  // for weights with 8 added
+  float sums[16];
+};
+
+int64_t blocks_of(int64_t count, int64_t block) { return (count + block - 1) / block; }
+
+size_t packed_bytes(int64_t tokens, int64_t inputs) {
+  const int64_t blocks = inputs / kBlock;
+  if (tokens <= kFewRows)
+    return static_cast<size_t>(blocks_of(tokens * blocks * static_cast<int64_t>(sizeof(WideBlock)), 64) * 64);
+  return static_cast<size_t>(blocks_of(tokens, kTokenBlock) * blocks) * sizeof(TokenTile);
+}
+
+void pack(const float* x, int64_t stride, int64_t tokens, int64_t inputs, int64_t first, int64_t count,
+          std::byte* packed) {
+  const int64_t blocks = inputs / kBlock;
+  if (tokens <= kFewRows) {
+    auto* to = reinterpret_cast<WideBlock*>(packed) + first * blocks;
+    for (int64_t token = first; token < first + count; ++token)
+      for (int64_t block = 0; block < blocks; ++block) avx512::quantise_wide(x + token * stride + block * kBlock, to++);
+    return;
+  }
+  for (int64_t start = first; start < first + count; start += kTokenBlock) {
+    const int64_t rows = std::min(kTokenBlock, tokens - start);
+    auto* tiles = reinterpret_cast<TokenTile*>(packed) + start / kTokenBlock * blocks;
+    for (int64_t block = 0; block < blocks; ++block) {
+      TokenTile& tile = tiles[block];
+      __m512i quads[kTokenBlock];
+      for (int64_t row = 0; row < kTokenBlock; ++row) {
+        WideBlock one = {};
+        if (row < rows) avx512::quantise_wide(x + (start + row) * stride + block * kBlock, &one);
+        static_assert(offsetof(WideBlock, low) == 32);
+        quads[row] = _mm512_loadu_si512(&one);
+        tile.scales[row] = one.scale;
+        tile.corrections[row] = -8 * one.total;
+        tile.sums[row] = one.sum;
+      }
+      transpose_16x16(quads);
+      for (int64_t quad = 0; quad < 16; ++quad) _mm512_store_si512(tile.quads[quad], quads[quad]);
+    }
+  }
+}
+
+// Weights of sixteen outputs over a chunk.
+struct alignas(64) Panel {
+  uint8_t tiles[kBlocks][kPanel][64];
+  float scales[kBlocks][kPanel];
+  float offsets[kBlocks][kPanel];
+};
+
+// Low nibbles of bytes times sixteen, high ones times sixteen, low ones, high ones.
+void unpack_nibbles(const std::byte* bytes, uint8_t* line) {
+  const __m512i all = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+  const __m512i up = _mm512_sllv_epi32(all, _mm512_setr_epi32(4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+  const __m512i down = _mm512_srlv_epi32(up, _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4));
+  const __m512i mask = _mm512_inserti64x4(_mm512_set1_epi8(static_cast<char>(0xf0)), _mm256_set1_epi8(0x0f), 1);
+  _mm512_store_si512(line, _mm512_and_si512(down, mask));
+}
+
+float half_at(const std::byte* bytes) {
+  uint16_t half;
+  std::memcpy(&half, bytes, sizeof half);
+  return _cvtsh_ss(half);
+}
+
+struct Q4_0 {
+  static constexpr int64_t kChunkBytes = 18 * kBlocks;
+  static constexpr bool kOffsets = false, kAdded = true;
+  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel) {
+    for (int64_t block = 0; block < blocks; ++block) {
+      unpack_nibbles(stored + block * 18 + 2, panel.tiles[block][row]);
+      panel.scales[block][row] = half_at(stored + block * 18);
+    }
+  }
+};
+
+struct Q4_1 {
+  static constexpr int64_t kChunkBytes = 20 * kBlocks;
+  static constexpr bool kOffsets = true, kAdded = false;
+  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel) {
+    for (int64_t block = 0; block < blocks; ++block) {
+      unpack_nibbles(stored + block * 20 + 4, panel.tiles[block][row]);
+      panel.scales[block][row] = half_at(stored + block * 20);
+      panel.offsets[block][row] = half_at(stored + block * 20 + 2);
+    }
+  }
+};
+
+struct Q4K {
+  static constexpr int64_t kChunkBytes = 144;
+  static constexpr bool kOffsets = true, kAdded = false;
+  static void unpack(const std::byte* stored, int64_t, int64_t row, Panel& panel) {
+    const __m512i low = _mm512_set1_epi8(0x0f);
+    for (int64_t pair = 0; pair < 4; ++pair) {  // two blocks share 32 bytes
+      const __m512i bytes =
+          _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(stored + 16 + pair * 32)));
+      const __m512i first = _mm512_and_si512(bytes, low), second = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low);
+      // The lower halves times sixteen.
+      const auto doubled = [](__m512i nibbles) {
+        return _mm512_mask_blend_epi64(0x0f, nibbles, _mm512_slli_epi16(nibbles, 4));
+      };
+      _mm512_store_si512(panel.tiles[2 * pair][row], doubled(first));
+      _mm512_store_si512(panel.tiles[2 * pair + 1][row], doubled(second));
+    }
+    alignas(64) float lanes[16];
+    _mm512_store_ps(lanes, avx512::scales_and_offsets_of_k(stored));
+    for (int64_t block = 0; block < kBlocks; ++block) {
+      panel.scales[block][row] = lanes[block];
+      panel.offsets[block][row] = lanes[block + kBlocks];
+    }
+  }
+};
+
+constexpr int64_t kGroup =
+    64;  // outputs that are unpacked at once: they stay in the first cache beside a chunk of a token block
+
+struct Scratch {
+  Panel panels[kGroup / kPanel];
+  alignas(64) int32_t dots[2][kPanel][16];
+  alignas(64) float sums[kMostTokens / kTokenBlock][kMostOutputs / kPanel][kPanel][16];
+};
+
+void configure() {
+  TileConfig config;
+  for (int tile = 0; tile < 8; ++tile) {
+    config.rows[tile] = 16;
+    config.row_bytes[tile] = 64;
+  }
+  settle_memory();
+  _tile_loadconfig(&config);
+}
+
+// The integer sums of a block to memory, by way of tiles that the block before does not use.
+template <typename Format, int kSet>
+void multiply_block(const Panel& panel, const TokenTile& tokens, int64_t block, int32_t (*dots)[16]) {
+  if constexpr (kSet == 0) {
+    if constexpr (Format::kAdded)
+      _tile_loadd(0, tokens.corrections, 0);  // every row the same
+    else
+      _tile_zero(0);
+    _tile_loadd(1, panel.tiles[block], 64);
+    _tile_loadd(2, tokens.quads, 64);
+    _tile_dpbusd(0, 1, 2);
+    _tile_stored(0, dots, 64);
+  } else {
+    if constexpr (Format::kAdded)
+      _tile_loadd(3, tokens.corrections, 0);
+    else
+      _tile_zero(3);
+    _tile_loadd(4, panel.tiles[block], 64);
+    _tile_loadd(5, tokens.quads, 64);
+    _tile_dpbusd(3, 4, 5);
+    _tile_stored(3, dots, 64);
+  }
+}
+
+// Sixteen outputs by sixteen tokens over the blocks of a chunk. Integer sums of one block are made while those of the
+// one before are added.
+template <typename Format>
+void meet(const Panel& panel, const TokenTile* tokens, int64_t blocks, bool first, int32_t (*dots)[kPanel][16],
+          float (*to)[16]) {
+  __m512 sums[kPanel];
+#pragma GCC unroll 16
+  for (int64_t row = 0; row < kPanel; ++row) sums[row] = first ? _mm512_setzero_ps() : _mm512_load_ps(to[row]);
+  settle_memory();
+  multiply_block<Format, 0>(panel, tokens[0], 0, dots[0]);
+  for (int64_t block = 0; block < blocks; ++block) {
+    if (block + 1 < blocks) {
+      if (block % 2 == 0)
+        multiply_block<Format, 1>(panel, tokens[block + 1], block + 1, dots[1]);
+      else
+        multiply_block<Format, 0>(panel, tokens[block + 1], block + 1, dots[0]);
+    }
+    const __m512 scales = _mm512_load_ps(tokens[block].scales), values = _mm512_load_ps(tokens[block].sums);
+#pragma GCC unroll 16
+    for (int64_t row = 0; row < kPanel; ++row) {
+      const __m512 dot = _mm512_cvtepi32_ps(_mm512_load_si512(dots[block % 2][row]));
+      const __m512 scale = _mm512_mul_ps(scales, _mm512_set1_ps(panel.scales[block][row]));
+      sums[row] = _mm512_fmadd_ps(dot, scale, sums[row]);
+      if constexpr (Format::kOffsets)
+        sums[row] = _mm512_fmadd_ps(_mm512_set1_ps(panel.offsets[block][row]), values, sums[row]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int64_t row = 0; row < kPanel; ++row) _mm512_store_ps(to[row], sums[row]);
+}
+
+// y of a panel and a token block.
+void write_block(const ProductPiece& piece, int64_t first_output, int64_t first_token, const float (*sums)[16]) {
+  const int64_t tokens = std::min(kTokenBlock, piece.tokens - first_token);
+  const auto lanes = static_cast<__mmask16>((1u << std::min(kPanel, piece.outputs - first_output)) - 1);
+  __m512i columns[16];
+  for (int64_t row = 0; row < kPanel; ++row) columns[row] = _mm512_load_si512(sums[row]);
+  transpose_16x16(columns);
+  for (int64_t token = 0; token < tokens; ++token) {
+    float* y = piece.y + (first_token + token) * piece.y_stride + first_output;
+    __m512 value = _mm512_castsi512_ps(columns[token]);
+    if (piece.scales != nullptr)
+      value = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, piece.scales + first_output), value);
+    if (piece.add) value = _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, y), value);
+    _mm512_mask_storeu_ps(y, lanes, value);
+  }
+}
+
+// Outputs [first, first + kGroup) of the piece over a chunk: unpacked once, they meet all tokens; sums wait in the
+// second cache.
+template <typename Format>
+void multiply_group(const ProductPiece& piece, int64_t first, int64_t chunk, Scratch& scratch) {
+  const int64_t all_blocks = piece.inputs / kBlock, blocks = std::min(kBlocks, all_blocks - chunk * kBlocks);
+  const int64_t end = std::min(first + kGroup, piece.outputs);
+  for (int64_t output = first; output < end; ++output) {
+    const std::byte* stored =
+        piece.weights + static_cast<size_t>(output) * piece.row_stride + chunk * Format::kChunkBytes;
+    // Each output is a stream of its own, more than the processor follows by itself: ask for the row's next chunk.
+    for (int64_t byte = Format::kChunkBytes; byte < 2 * Format::kChunkBytes; byte += 64)
+      _mm_prefetch(reinterpret_cast<const char*>(stored + byte), _MM_HINT_T0);
+    Format::unpack(stored, blocks, output % kPanel, scratch.panels[(output - first) / kPanel]);
+  }
+  const auto* x = reinterpret_cast<const TokenTile*>(piece.x) + chunk * kBlocks;
+  for (int64_t token_block = 0; token_block * kTokenBlock < piece.tokens; ++token_block)
+    for (int64_t output = first; output < end; output += kPanel)
+      meet<Format>(scratch.panels[(output - first) / kPanel], x + token_block * all_blocks, blocks, chunk == 0,
+                   scratch.dots, scratch.sums[token_block][output / kPanel]);
+}
+
+template <typename Format>
+void multiply_many(const ProductPiece& piece) {
+  auto& scratch = *reinterpret_cast<Scratch*>(piece.scratch);
+  const int64_t chunks = blocks_of(piece.inputs, kChunk), groups = blocks_of(piece.outputs, kGroup);
+  // Activations of a few tokens stay in the second cache as a whole, of many only a chunk: it meets all outputs first.
+  const bool few = piece.tokens <= 4 * kTokenBlock;
+  configure();
+  for (int64_t turn = 0; turn < chunks * groups; ++turn)
+    multiply_group<Format>(piece, (few ? turn / chunks : turn % groups) * kGroup, few ? turn % chunks : turn / groups,
+                           scratch);
+  _tile_release();
+  for (int64_t token_block = 0; token_block * kTokenBlock < piece.tokens; ++token_block)
+    for (int64_t output = 0; output < piece.outputs; output += kPanel)
+      write_block(piece, output, token_block * kTokenBlock, scratch.sums[token_block][output / kPanel]);
+}
+
+void multiply(const ProductPiece& piece) {
+  if (piece.tokens <= kFewRows)
+    avx512::multiply_few_wide_rows(piece);
+  else if (piece.dtype == tensor::DType::kQ4_0)
+    multiply_many<Q4_0>(piece);
+  else if (piece.dtype == tensor::DType::kQ4_1)
+    multiply_many<Q4_1>(piece);
+  else
+    multiply_many<Q4K>(piece);
+}
+
+constexpr Packing kPacking = {packed_bytes, pack};
+constexpr ProductKernel kKernel = {"AMX int8, activations of 12 bits", Arithmetic::kInt8, &kPacking, sizeof(Scratch),
+                                   multiply};
+
+}  // namespace
+
+const ProductKernel* wide_product_kernel(tensor::DType dtype) {
+  using tensor::DType;
+  return dtype == DType::kQ4_0 || dtype == DType::kQ4_1 || dtype == DType::kQ4_K ? &kKernel : nullptr;
+}
+
+}  // namespace paddock::kernels::amx

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Int8 products for few tokens, where the time goes into reading and unpacking weights: nothing is interleaved, each
+// output's weights meet the activations as they lie, and sums of sixteen outputs are turned into lanes afterwards. The
+// integers are the same as in kernels/vector/int8_loops.h, and so are the float sums.
+
+#include "kernels/vector/product.h"
+
+namespace paddock::kernels::avx512 {
+
+inline constexpr int64_t kFewRows = 3;
+
+// Up to kFewRows tokens, packed as for kernels/vector/int8_loops.h. False where the format has no such product.
+bool multiply_few_rows(const ProductPiece& piece);
+
+// The same with activations of twelve bits, a row of WideBlock a token; Q4_0, Q4_1 and Q4_K alone.
+void multiply_few_wide_rows(const ProductPiece& piece);
+
+}  // namespace paddock::kernels::avx512
