@@ -172,10 +172,10 @@ TEST_F(CliChat, AFullContextLosesNothing) {
 }
 
 TEST_F(CliChat, CtrlCStopsTheAnswerAndNotTheProgram) {
-  Program program({"chat", scout(), "--temperature", "0", "--max-tokens", "3000", "--system", "x"}, environment());
+  Program program({"chat", scout(), "--temperature", "0", "--max-tokens", "100000", "--system", "x"}, environment());
   program.write("Hello\n");
   ASSERT_TRUE(program.wait_for_error("scratch"));
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
   program.interrupt();
   ASSERT_TRUE(program.wait_for_error("answer "));
   program.write("/params\n");

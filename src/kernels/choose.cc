@@ -25,13 +25,17 @@ std::vector<Choice> choices() {
   return {
       {"reference", true, {}},
       {"avx2", cpu.avx2,
-       Target{"avx2", &avx2::kFloatKernels, &avx2::kAttendKernels, &avx2::kRowKernels, avx2::product_kernel}},
+       Target{"avx2", &avx2::kFloatKernels, &avx2::kAttendKernels, &avx2::kRowKernels, avx2::product_kernel,
+              avx2::product_kernel}},
       {"avxvnni", cpu.avx_vnni,
-       Target{"avxvnni", &avx2::kFloatKernels, &avx2::kAttendKernels, &avx2::kRowKernels, avx2::vnni_product_kernel}},
+       Target{"avxvnni", &avx2::kFloatKernels, &avx2::kAttendKernels, &avx2::kRowKernels, avx2::vnni_product_kernel,
+              avx2::vnni_product_kernel}},
       {"avx512", cpu.avx512,
-       Target{"avx512", &avx512::kFloatKernels, &avx512::kAttendKernels, &avx512::kRowKernels, avx512::product_kernel}},
+       Target{"avx512", &avx512::kFloatKernels, &avx512::kAttendKernels, &avx512::kRowKernels, avx512::product_kernel,
+              avx512::product_kernel}},
       {"amx", cpu.avx512 && cpu.avx512_bf16 && cpu.amx_bf16,
-       Target{"amx", &avx512::kFloatKernels, &avx512::kAttendKernels, &avx512::kRowKernels, amx::product_kernel}},
+       Target{"amx", &avx512::kFloatKernels, &avx512::kAttendKernels, &avx512::kRowKernels, amx::product_kernel,
+              amx::head_kernel}},
   };
 }
 

@@ -274,7 +274,7 @@ void multiply_many(const ProductPiece& piece) {
 
 void multiply(const ProductPiece& piece) {
   if (piece.tokens <= kFewRows)
-    avx512::multiply_few_wide_rows(piece);
+    avx512::multiply_wide_rows(piece);
   else if (piece.dtype == tensor::DType::kQ4_0)
     multiply_many<Q4_0>(piece);
   else if (piece.dtype == tensor::DType::kQ4_1)
@@ -287,11 +287,41 @@ constexpr Packing kPacking = {packed_bytes, pack};
 constexpr ProductKernel kKernel = {"AMX int8, activations of 12 bits", Arithmetic::kInt8, &kPacking, sizeof(Scratch),
                                    multiply};
 
+// The head meets the few rows that are sampled.
+size_t row_bytes(int64_t tokens, int64_t inputs) {
+  return static_cast<size_t>(blocks_of(tokens * (inputs / kBlock) * static_cast<int64_t>(sizeof(WideBlock)), 64) * 64);
+}
+void pack_rows(const float* x, int64_t stride, int64_t, int64_t inputs, int64_t first, int64_t count,
+               std::byte* packed) {
+  auto* to = reinterpret_cast<WideBlock*>(packed) + first * (inputs / kBlock);
+  for (int64_t token = first; token < first + count; ++token)
+    for (int64_t block = 0; block < inputs / kBlock; ++block)
+      avx512::quantise_wide(x + token * stride + block * kBlock, to++);
+}
+void multiply_head(const ProductPiece& piece) { avx512::multiply_wide_rows(piece); }
+
+constexpr Packing kRowPacking = {row_bytes, pack_rows};
+constexpr ProductKernel kHeadKernel = {"AVX-512 VNNI int8, activations of 12 bits", Arithmetic::kInt8, &kRowPacking, 0,
+                                       multiply_head};
+
 }  // namespace
 
 const ProductKernel* wide_product_kernel(tensor::DType dtype) {
   using tensor::DType;
   return dtype == DType::kQ4_0 || dtype == DType::kQ4_1 || dtype == DType::kQ4_K ? &kKernel : nullptr;
+}
+
+const ProductKernel* head_kernel(tensor::DType dtype) {
+  using tensor::DType;
+  switch (dtype) {
+    case DType::kQ5_K:
+    case DType::kQ6_K:
+    case DType::kQ8_0:
+    case DType::kIQ4_NL:
+    case DType::kIQ4_XS:
+    case DType::kMXFP4: return &kHeadKernel;
+    default: return product_kernel(dtype);
+  }
 }
 
 }  // namespace paddock::kernels::amx

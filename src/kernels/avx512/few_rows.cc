@@ -19,9 +19,9 @@ __m128i load_16(const std::byte* bytes) { return _mm_loadu_si128(reinterpret_cas
 __m256i load_32(const std::byte* bytes) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes)); }
 __m512i both(__m256i low, __m256i high) { return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1); }
 
-// The scales of a chunk: [block of 32][output].
+// The scales of a chunk: [group of 32 or 16][output].
 struct Scales {
-  alignas(64) float scales[kChunk / kBlock][kOutputs];
+  alignas(64) float scales[kChunk / 16][kOutputs];
   alignas(64) float offsets[kChunk / kBlock][kOutputs];
 };
 
@@ -178,9 +178,43 @@ struct Iq4Xs {
   }
 };
 
-// Sums of the eight lanes of each half: lane i of the result is output i, where parts[i] holds outputs i and i + 4, and
-// parts[4 + i] outputs i + 8 and i + 12.
-__m512i add_up(const __m512i (&parts)[8]) {
+struct Q6K {
+  static constexpr int64_t kBlockBytes = 0;  // 210 bytes are not eight times anything: rows are advanced by kChunkBytes
+  static constexpr int64_t kChunkBytes = 210;
+  static constexpr int kAdded = 32;
+  static constexpr bool kOffsets = false, kHalves = true;
+  static void prepare(const std::byte* const (&rows)[kOutputs], int64_t, Scales& scales) {
+    __m512i lanes[kOutputs];
+    for (int64_t output = 0; output < kOutputs; ++output) {
+      uint16_t half;
+      std::memcpy(&half, rows[output] + 208, sizeof half);
+      lanes[output] = _mm512_castps_si512(_mm512_mul_ps(
+          _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_16(rows[output] + 192))), _mm512_set1_ps(_cvtsh_ss(half))));
+    }
+    transpose_16x16(lanes);
+    for (int64_t group = 0; group < 16; ++group) _mm512_store_si512(scales.scales[group], lanes[group]);
+  }
+  // Each half of the block has 64 bytes of nibbles and 32 of crumbs for its 128 values.
+  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
+    const int64_t half = block / 4, run = block % 4;
+    const int64_t nibbles_at = half * 64 + run % 2 * 32, crumbs_at = 128 + half * 32;
+    const __m512i nibbles = both(load_32(first + nibbles_at), load_32(second + nibbles_at));
+    const __m512i crumbs = both(load_32(first + crumbs_at), load_32(second + crumbs_at));
+    const __m512i low = _mm512_and_si512(run < 2 ? nibbles : _mm512_srli_epi16(nibbles, 4), _mm512_set1_epi8(15));
+    const __m512i up = run == 0   ? _mm512_slli_epi16(crumbs, 4)
+                       : run == 1 ? _mm512_slli_epi16(crumbs, 2)
+                       : run == 2 ? crumbs
+                                  : _mm512_srli_epi16(crumbs, 2);
+    return _mm512_ternarylogic_epi32(low, up, _mm512_set1_epi8(0x30), 0xf8);  // low | (up & 0x30)
+  }
+};
+
+// Sums of four lanes each: lane i of `first` is output i over the first sixteen inputs, of `second` over the others,
+// where parts[i] holds outputs i and i + 4, and parts[4 + i] outputs i + 8 and i + 12.
+struct HalfSums {
+  __m512i first, second;
+};
+HalfSums add_up(const __m512i (&parts)[8]) {
   const auto pair = [](__m512i a, __m512i b) {
     return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
   };
@@ -189,7 +223,7 @@ __m512i add_up(const __m512i (&parts)[8]) {
   };
   const __m512i first = quad(pair(parts[0], parts[1]), pair(parts[2], parts[3]));
   const __m512i second = quad(pair(parts[4], parts[5]), pair(parts[6], parts[7]));
-  return _mm512_add_epi32(_mm512_shuffle_i32x4(first, second, 0x88), _mm512_shuffle_i32x4(first, second, 0xdd));
+  return {_mm512_shuffle_i32x4(first, second, 0x88), _mm512_shuffle_i32x4(first, second, 0xdd)};
 }
 
 // What 32 activations are to the quants of two outputs: eight sums of each.
@@ -206,6 +240,23 @@ __m512i dot(const WideBlock& x, __m512i quants) {
 // What `added` to each weight has added to their sum, negated.
 int32_t correction(const ActivationBlock& x, int added) { return x.correction / (128 / added); }
 int32_t correction(const WideBlock& x, int added) { return -added * x.total; }
+int32_t half_correction(const ActivationBlock& x, int half, int added) {
+  return x.half_corrections[half] / (128 / added);
+}
+int32_t half_correction(const WideBlock& x, int half, int added) {
+  return -added * (half == 0 ? x.first_total : x.total - x.first_total);
+}
+
+template <typename Format>
+constexpr bool has_halves() {
+  if constexpr (requires { Format::kHalves; }) return Format::kHalves;
+  return false;
+}
+template <typename Format>
+constexpr int64_t chunk_bytes() {
+  if constexpr (requires { Format::kChunkBytes; }) return Format::kChunkBytes;
+  return 8 * Format::kBlockBytes;
+}
 
 // Sixteen outputs from `first_output` on; what is beyond the piece repeats its last.
 template <typename Format, typename Block, int kTokens>
@@ -219,15 +270,17 @@ void multiply_outputs(const ProductPiece& piece, int64_t first_output) {
   __m512 sums[kTokens];
   for (__m512& sum : sums) sum = _mm512_setzero_ps();
   Scales scales;
-  const int64_t row_bytes = piece.inputs / kBlock * Format::kBlockBytes;
+  const int64_t row_bytes = tensor::info(piece.dtype).bytes * (piece.inputs / tensor::info(piece.dtype).values);
   for (int64_t input = 0; input < piece.inputs; input += kChunk) {
     const int64_t blocks = std::min(kChunk, piece.inputs - input) / kBlock;
     Format::prepare(rows, blocks, scales);
-    // Rows are more streams than the processor follows by itself. Two chunks ahead, which may be in the next sixteen rows.
-    constexpr int64_t kChunkBytes = 8 * Format::kBlockBytes;
-    const int64_t target = input / kBlock * Format::kBlockBytes + 2 * kChunkBytes;
-    const int64_t ahead = target < row_bytes ? 2 * kChunkBytes
-                                     : 2 * kChunkBytes - row_bytes + kOutputs * static_cast<int64_t>(piece.row_stride);
+    // Rows are more streams than the processor follows by itself. Two chunks ahead, which may be in the next sixteen
+    // rows.
+    constexpr int64_t kChunkBytes = chunk_bytes<Format>();
+    const int64_t target = input / kChunk * kChunkBytes + 2 * kChunkBytes;
+    const int64_t ahead = target < row_bytes
+                              ? 2 * kChunkBytes
+                              : 2 * kChunkBytes - row_bytes + kOutputs * static_cast<int64_t>(piece.row_stride);
     for (int64_t block = 0; block < blocks; ++block) {
       __m512i quants[8];
 #pragma GCC unroll 8
@@ -235,8 +288,8 @@ void multiply_outputs(const ProductPiece& piece, int64_t first_output) {
         const int low = part < 4 ? part : part + 4;
         quants[part] = Format::quants(rows[low], rows[low + 4], block);
         // Together the blocks ask for all of a chunk.
-        _mm_prefetch(reinterpret_cast<const char*>(rows[low] + ahead + block * Format::kBlockBytes), _MM_HINT_T0);
-        _mm_prefetch(reinterpret_cast<const char*>(rows[low + 4] + ahead + block * Format::kBlockBytes), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(rows[low] + ahead + block * (kChunkBytes / 8)), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(rows[low + 4] + ahead + block * (kChunkBytes / 8)), _MM_HINT_T0);
       }
 #pragma GCC unroll 4
       for (int token = 0; token < kTokens; ++token) {
@@ -244,17 +297,26 @@ void multiply_outputs(const ProductPiece& piece, int64_t first_output) {
         __m512i parts[8];
 #pragma GCC unroll 8
         for (int part = 0; part < 8; ++part) parts[part] = dot(activations, quants[part]);
-        __m512i dots = add_up(parts);
-        if constexpr (Format::kAdded > 0)
-          dots = _mm512_add_epi32(dots, _mm512_set1_epi32(correction(activations, Format::kAdded)));
-        const __m512 scale = _mm512_mul_ps(_mm512_load_ps(scales.scales[block]), _mm512_set1_ps(activations.scale));
-        sums[token] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots), scale, sums[token]);
+        const HalfSums halves = add_up(parts);
+        const auto add_scaled = [&](__m512i dots, int32_t corrected, const float* scales_of) {
+          if constexpr (Format::kAdded > 0) dots = _mm512_add_epi32(dots, _mm512_set1_epi32(corrected));
+          const __m512 scale = _mm512_mul_ps(_mm512_load_ps(scales_of), _mm512_set1_ps(activations.scale));
+          sums[token] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots), scale, sums[token]);
+        };
+        if constexpr (has_halves<Format>()) {
+          add_scaled(halves.first, half_correction(activations, 0, Format::kAdded), scales.scales[2 * block]);
+          add_scaled(halves.second, half_correction(activations, 1, Format::kAdded), scales.scales[2 * block + 1]);
+        } else {
+          int32_t corrected = 0;
+          if constexpr (Format::kAdded > 0) corrected = correction(activations, Format::kAdded);
+          add_scaled(_mm512_add_epi32(halves.first, halves.second), corrected, scales.scales[block]);
+        }
         if constexpr (Format::kOffsets)
           sums[token] =
               _mm512_fmadd_ps(_mm512_load_ps(scales.offsets[block]), _mm512_set1_ps(activations.sum), sums[token]);
       }
     }
-    for (const std::byte*& row : rows) row += 8 * Format::kBlockBytes;
+    for (const std::byte*& row : rows) row += kChunkBytes;
   }
   const auto lanes = static_cast<__mmask16>((1u << std::min(kOutputs, piece.outputs - first_output)) - 1);
   for (int token = 0; token < kTokens; ++token) {
@@ -267,42 +329,44 @@ void multiply_outputs(const ProductPiece& piece, int64_t first_output) {
   }
 }
 
-template <typename Format, typename Block = ActivationBlock>
+// All outputs of the piece, the tokens three at a time.
+template <typename Format, typename Block>
 bool multiply(const ProductPiece& piece) {
-  for (int64_t output = 0; output < piece.outputs; output += kOutputs) switch (piece.tokens) {
-      case 1: multiply_outputs<Format, Block, 1>(piece, output); break;
-      case 2: multiply_outputs<Format, Block, 2>(piece, output); break;
-      default: multiply_outputs<Format, Block, 3>(piece, output); break;
-    }
+  ProductPiece part = piece;
+  for (int64_t token = 0; token < piece.tokens; token += kFewRows) {
+    part.tokens = std::min(kFewRows, piece.tokens - token);
+    part.x = piece.x + static_cast<size_t>(token * (piece.inputs / kBlock)) * sizeof(Block);
+    part.y = piece.y + token * piece.y_stride;
+    for (int64_t output = 0; output < piece.outputs; output += kOutputs) switch (part.tokens) {
+        case 1: multiply_outputs<Format, Block, 1>(part, output); break;
+        case 2: multiply_outputs<Format, Block, 2>(part, output); break;
+        default: multiply_outputs<Format, Block, 3>(part, output); break;
+      }
+  }
   return true;
 }
 
-}  // namespace
-
-bool multiply_few_rows(const ProductPiece& piece) {
+template <typename Block>
+bool multiply_rows(const ProductPiece& piece) {
   static_assert(kFewRows == 3);
   using tensor::DType;
   switch (piece.dtype) {
-    case DType::kQ4_0: return multiply<Q4_0>(piece);
-    case DType::kQ4_1: return multiply<Q4_1>(piece);
-    case DType::kQ8_0: return multiply<Q8_0>(piece);
-    case DType::kQ4_K: return multiply<Q4K>(piece);
-    case DType::kQ5_K: return multiply<Q5K>(piece);
-    case DType::kIQ4_NL: return multiply<Iq4Nl>(piece);
-    case DType::kIQ4_XS: return multiply<Iq4Xs>(piece);
-    case DType::kMXFP4: return multiply<Mxfp4>(piece);
+    case DType::kQ4_0: return multiply<Q4_0, Block>(piece);
+    case DType::kQ4_1: return multiply<Q4_1, Block>(piece);
+    case DType::kQ8_0: return multiply<Q8_0, Block>(piece);
+    case DType::kQ4_K: return multiply<Q4K, Block>(piece);
+    case DType::kQ5_K: return multiply<Q5K, Block>(piece);
+    case DType::kQ6_K: return multiply<Q6K, Block>(piece);
+    case DType::kIQ4_NL: return multiply<Iq4Nl, Block>(piece);
+    case DType::kIQ4_XS: return multiply<Iq4Xs, Block>(piece);
+    case DType::kMXFP4: return multiply<Mxfp4, Block>(piece);
     default: return false;
   }
 }
 
-void multiply_few_wide_rows(const ProductPiece& piece) {
-  using tensor::DType;
-  if (piece.dtype == DType::kQ4_0)
-    multiply<Q4_0, WideBlock>(piece);
-  else if (piece.dtype == DType::kQ4_1)
-    multiply<Q4_1, WideBlock>(piece);
-  else
-    multiply<Q4K, WideBlock>(piece);
-}
+}  // namespace
+
+bool multiply_few_rows(const ProductPiece& piece) { return multiply_rows<ActivationBlock>(piece); }
+bool multiply_wide_rows(const ProductPiece& piece) { return multiply_rows<WideBlock>(piece); }
 
 }  // namespace paddock::kernels::avx512

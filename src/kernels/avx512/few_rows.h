@@ -13,7 +13,7 @@ inline constexpr int64_t kFewRows = 3;
 // Up to kFewRows tokens, packed as for kernels/vector/int8_loops.h. False where the format has no such product.
 bool multiply_few_rows(const ProductPiece& piece);
 
-// The same with activations of twelve bits, a row of WideBlock a token; Q4_0, Q4_1 and Q4_K alone.
-void multiply_few_wide_rows(const ProductPiece& piece);
+// The same with activations of twelve bits, a row of WideBlock a token, any number of them.
+bool multiply_wide_rows(const ProductPiece& piece);
 
 }  // namespace paddock::kernels::avx512

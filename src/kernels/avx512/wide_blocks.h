@@ -13,9 +13,9 @@ struct WideBlock {
   int8_t high[32];  // -127 to 127
   int8_t low[32];   // -8 to 7
   float scale;
-  int32_t total;  // of the quants
-  float sum;      // of the values, for weights with offsets
-  float unused;
+  int32_t total;        // of the quants
+  int32_t first_total;  // of the first sixteen
+  float sum;            // of the values, for weights with offsets
 };
 static_assert(sizeof(WideBlock) == 80);
 
@@ -39,6 +39,7 @@ static inline void quantise_wide(const float* x, WideBlock* block) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(block->high + half * 16), _mm512_cvtsepi32_epi8(high));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(block->low + half * 16), _mm512_cvtepi32_epi8(low));
     total += _mm512_reduce_add_epi32(_mm512_add_epi32(_mm512_slli_epi32(high, 4), low));
+    if (half == 0) block->first_total = total;
   }
   block->total = total;
   block->sum = block->scale * static_cast<float>(total);

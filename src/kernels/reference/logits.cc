@@ -14,7 +14,7 @@ void ReferenceMachine::logits(const Logits& op) {
                 HostMemory::row(op.normed_RD, row));
   const Rows normed = op.normed_RD.first(rows);
   rms_norm({.x_TD = normed, .weight_D = op.norm_D, .epsilon = op.epsilon, .y_TD = normed});
-  multiply(normed, op.head_VD, op.logits_RV, false);
+  multiply_head(normed, op.head_VD, op.logits_RV);
 }
 
 }  // namespace paddock::kernels

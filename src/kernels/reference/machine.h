@@ -46,6 +46,8 @@ class ReferenceMachine : public Machine {
  protected:
   // y (+)= W x for the rows given, on all threads.
   virtual void multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add);
+  // The same for the head, which meets few rows.
+  virtual void multiply_head(const Rows& x, const Matrix& weights, const Rows& y) { multiply(x, weights, y, false); }
   // Each by itself; no two write the same rows.
   virtual void mlps(std::span<const Mlp> ops);
   // gate = silu(gate) * up

@@ -21,6 +21,7 @@ VectorMachine::VectorMachine(const Target& target, int threads, bool exact)
       attention_(*target.attend, &pool_),
       rows_(*target.rows, &pool_),
       products_(&pool_, target.product_kernel),
+      head_products_(&pool_, target.head_kernel),
       exact_(exact) {}
 
 std::string VectorMachine::path_of(tensor::DType dtype) const {
@@ -56,6 +57,14 @@ void VectorMachine::multiply_all(std::span<const Product> products) {
     else
       multiply_floats(product);
   products_.multiply(batch_);
+}
+
+void VectorMachine::multiply_head(const Rows& x, const Matrix& weights, const Rows& y) {
+  const Product product = {x, &weights, y, false};
+  if (!exact_ && head_products_.kernel_of(weights) != nullptr)
+    head_products_.multiply({&product, 1});
+  else
+    multiply_floats(product);
 }
 
 void VectorMachine::project_qkv(const ProjectQkv& op) {

@@ -22,6 +22,7 @@ struct Target {
   const AttendKernels* attend;
   const RowKernels* rows;
   Products::Choose product_kernel;
+  Products::Choose head_kernel;
 };
 
 class VectorMachine : public ReferenceMachine {
@@ -43,6 +44,7 @@ class VectorMachine : public ReferenceMachine {
 
  protected:
   void multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add) override;
+  void multiply_head(const Rows& x, const Matrix& weights, const Rows& y) override;
   void mlps(std::span<const Mlp> ops) override;
   void silu_multiply(const Mlp& op) override { rows_.silu_multiply(op.gate_TF.first(op.x_TD.rows), op.up_TF); }
 
@@ -55,7 +57,7 @@ class VectorMachine : public ReferenceMachine {
   const Target target_;
   PagedAttention attention_;
   RowOperations rows_;
-  Products products_;
+  Products products_, head_products_;
   bool exact_;
   std::vector<Product> batch_;  // scratch
 };

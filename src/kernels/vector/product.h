@@ -52,7 +52,8 @@ struct ProductKernel {
 
 // Null where the target has none for the format. Call what they return only where the processor has the features.
 namespace amx {
-const ProductKernel* product_kernel(tensor::DType dtype);  // bf16 tiles
+const ProductKernel* product_kernel(tensor::DType dtype);  // tiles
+const ProductKernel* head_kernel(tensor::DType dtype);     // for the few rows of which logits are wanted
 }
 namespace avx512 {
 const ProductKernel* product_kernel(tensor::DType dtype);  // int8, VNNI

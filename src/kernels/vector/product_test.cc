@@ -9,11 +9,14 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "kernels/choose.h"
 #include "kernels/host/host_memory.h"
+#include "kernels/reference/machine.h"
 #include "tensor/decode.h"
 #include "tensor/floats.h"
 
@@ -174,6 +177,47 @@ TEST_P(ProductTest, ARowHasTheSameBitsAloneAndInACrowd) {
     machine_ = std::move(*make_machine(GetParam(), 1));
     ASSERT_EQ(product(weights, x, 0, rows), all) << tensor::name(dtype) << " on one thread";
     machine_ = std::move(*make_machine(GetParam(), 2));
+  }
+}
+
+// The head has kernels of its own where few rows deserve them.
+TEST_P(ProductTest, LogitsAreNearTheReferencesAndAlikeInEveryCompany) {
+  ReferenceMachine reference(1);
+  const int64_t inputs = 512, outputs = 70, rows = 8;
+  const std::vector<float> ones(static_cast<size_t>(inputs), 1.0f);
+  const NormWeight norm = {HostMemory::address_of(ones.data()), DType::kF32, inputs};
+  for (const DType dtype : kFormats) {
+    const auto bytes = random_weights(dtype, outputs, inputs);
+    std::vector<float> weights(static_cast<size_t>(outputs * inputs));
+    tensor::decode_row(dtype, bytes.data(), weights.data(), outputs * inputs);
+    const Matrix head = matrix_of(dtype, bytes.data(), outputs, inputs);
+    const auto x = random_rows(rows * inputs);
+    const auto logits = [&](Machine& machine, const std::vector<int32_t>& wanted) {
+      std::vector<float> normed(wanted.size() * static_cast<size_t>(inputs)),
+          found(wanted.size() * static_cast<size_t>(outputs));
+      machine.logits({.x_TD = rows_of(x, inputs),
+                      .rows = wanted,
+                      .norm_D = norm,
+                      .epsilon = 1e-6f,
+                      .head_VD = head,
+                      .normed_RD = rows_of(normed, inputs),
+                      .logits_RV = rows_of(found, outputs)});
+      return found;
+    };
+    std::vector<int32_t> all(static_cast<size_t>(rows));
+    std::iota(all.begin(), all.end(), 0);
+    const auto expected = logits(reference, all), found = logits(*machine_, all);
+    for (int32_t row = 0; row < rows; ++row) {
+      const std::span<const float> together(&found[static_cast<size_t>(row * outputs)], static_cast<size_t>(outputs));
+      ASSERT_TRUE(std::ranges::equal(logits(*machine_, {row}), together)) << tensor::name(dtype) << " row " << row;
+      for (int64_t output = 0; output < outputs; ++output) {
+        double size = 0;  // a norm of 1 and an activation wrong by a hundredth at most
+        for (int64_t i = 0; i < inputs; ++i) size += std::abs(weights[static_cast<size_t>(output * inputs + i)]);
+        const auto at = static_cast<size_t>(row * outputs + output);
+        ASSERT_NEAR(found[at], expected[at], 0.01 * size)
+            << tensor::name(dtype) << " row " << row << ", output " << output;
+      }
+    }
   }
 }
 
