@@ -274,13 +274,13 @@ void multiply_outputs(const ProductPiece& piece, int64_t first_output) {
   for (int64_t input = 0; input < piece.inputs; input += kChunk) {
     const int64_t blocks = std::min(kChunk, piece.inputs - input) / kBlock;
     Format::prepare(rows, blocks, scales);
-    // Rows are more streams than the processor follows by itself. Two chunks ahead, which may be in the next sixteen
+    // Rows are more streams than the processor follows by itself. Four chunks ahead, which may be in the next sixteen
     // rows.
     constexpr int64_t kChunkBytes = chunk_bytes<Format>();
-    const int64_t target = input / kChunk * kChunkBytes + 2 * kChunkBytes;
+    const int64_t target = input / kChunk * kChunkBytes + 4 * kChunkBytes;
     const int64_t ahead = target < row_bytes
-                              ? 2 * kChunkBytes
-                              : 2 * kChunkBytes - row_bytes + kOutputs * static_cast<int64_t>(piece.row_stride);
+                              ? 4 * kChunkBytes
+                              : 4 * kChunkBytes - row_bytes + kOutputs * static_cast<int64_t>(piece.row_stride);
     for (int64_t block = 0; block < blocks; ++block) {
       __m512i quants[8];
 #pragma GCC unroll 8
