@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
+#include "kernels/host/host_memory.h"
 #include "kernels/reference/machine.h"
 #include "tests/support/golden.h"
 
@@ -200,6 +203,40 @@ TEST_F(EngineTest, RefusesByName) {
   EXPECT_NE(refused({1024}).find("below the vocabulary of 1024, found 1024"), std::string::npos);
   EXPECT_NE(refused({-1}).find("found -1"), std::string::npos);
   EXPECT_NE(refused(prompt_of(50)).find("fewer tokens than the context of 50, found 50"), std::string::npos);
+}
+
+// Breaks one logit of the third step.
+class BrokenMachine : public kernels::ReferenceMachine {
+ public:
+  explicit BrokenMachine(float broken) : ReferenceMachine(1), broken_(broken) {}
+  void logits(const kernels::Logits& op) override {
+    ReferenceMachine::logits(op);
+    if (++steps_ == 3) kernels::HostMemory::floats(op.logits_RV.address)[7] = broken_;
+  }
+
+ private:
+  float broken_;
+  int steps_ = 0;
+};
+
+TEST(BrokenEngine, LogitsThatAreNotFiniteEndARequestWithoutATokenOfTheirs) {
+  for (const float broken : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                             -std::numeric_limits<float>::infinity()}) {
+    const auto loaded =
+        load(data_folder() / "text" / "tiny-scout" / "model.safetensors", std::make_unique<BrokenMachine>(broken));
+    ASSERT_NE(loaded, nullptr);
+    auto engine = engine::Engine::create(loaded->model, plan_for(*loaded, 100, 1, 64));
+    ASSERT_TRUE(engine);
+    Answer first, next;
+    EXPECT_TRUE((*engine)->submit(request_for({1, 2, 3}, 5, 20, &first)));
+    EXPECT_TRUE((*engine)->submit(request_for({1, 2, 3}, 5, 20, &next)));
+    while ((*engine)->step()) {
+    }
+    EXPECT_EQ(first.finished, engine::FinishReason::kError);
+    EXPECT_EQ(first.tokens.size(), 2u);
+    EXPECT_EQ(next.finished, engine::FinishReason::kLength);
+    EXPECT_EQ(next.tokens.size(), 20u);
+  }
 }
 
 }  // namespace

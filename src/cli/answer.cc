@@ -98,6 +98,11 @@ Result<Answer> answer(engine::Engine& engine, Question question, const Interrupt
     CHECK(engine.step() || listener.is_finished());
   }
   TRY_VOID(listener.written());
+  if (result.finish_reason == engine::FinishReason::kError)
+    return error(ErrorCode::kBadFile,
+                 "after {} tokens the model computed logits that are not finite; its weights may be damaged: try another copy "
+                 "of the file, or --machine reference to see whether it is the arithmetic",
+                 result.prompt_tokens + static_cast<int64_t>(result.tokens.size()));
   return result;
 }
 

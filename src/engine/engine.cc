@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/check.h"
@@ -12,6 +13,12 @@ namespace {
 // Tokens at the start that two texts share.
 int64_t common_prefix(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
   return std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
+}
+
+bool all_finite(const std::vector<float>& values) {
+  uint32_t largest = 0;  // as integers, magnitudes are in order; infinity and what is not a number are the largest
+  for (const float value : values) largest = std::max(largest, std::bit_cast<uint32_t>(value) & 0x7fffffffu);
+  return largest < 0x7f800000u;
 }
 
 }  // namespace
@@ -51,8 +58,8 @@ Result<RequestId> Engine::submit(Request request) {
   const RequestId id = next_id_++;
   std::vector<int32_t> tokens = request.prompt;
   Sampler sampler(request.sampling, request.prompt);
-  sequences_.emplace(id,
-                     Sequence{std::move(request), std::move(tokens), std::move(sampler), prompt + answer, {}, 0, false});
+  sequences_.emplace(
+      id, Sequence{std::move(request), std::move(tokens), std::move(sampler), prompt + answer, {}, 0, false});
   waiting_.push_back(id);
   return id;
 }
@@ -144,27 +151,32 @@ void Engine::forward(const std::vector<Slice>& batch) {
   llama4::forward(model_, {step, logits_rows}, kv_memory_, &activations_);
 }
 
-std::vector<Sampler::Choice> Engine::sample(const std::vector<Slice>& batch) {
-  std::vector<Sampler::Choice> choices;
+std::vector<std::optional<Sampler::Choice>> Engine::sample(const std::vector<Slice>& batch) {
+  std::vector<std::optional<Sampler::Choice>> choices;
   const size_t row_bytes = logits_.size() * sizeof(float);
   for (const Slice& slice : batch) {
     if (!slice.wants_logits) continue;
     model_.machine->read(activations_.logits_RV.address.plus(choices.size() * row_bytes),
                          std::as_writable_bytes(std::span(logits_)));
-    choices.push_back(sequences_.at(slice.request).sampler.sample(logits_));
+    const bool finite = all_finite(logits_);
+    choices.push_back(finite ? std::optional(sequences_.at(slice.request).sampler.sample(logits_)) : std::nullopt);
   }
   return choices;
 }
 
-void Engine::commit(const std::vector<Slice>& batch, std::vector<Sampler::Choice> choices) {
+void Engine::commit(const std::vector<Slice>& batch, std::vector<std::optional<Sampler::Choice>> choices) {
   auto choice = choices.begin();
   for (const Slice& slice : batch) {
     Sequence& sequence = sequences_.at(slice.request);
     scheduler_.commit(slice);
     sequence.cache->accept(slice.first + slice.count);
-    if (slice.wants_logits)
-      commit_token(slice.request, sequence, std::move(*choice++));
-    else if (sequence.request.listener)
+    if (slice.wants_logits) {
+      std::optional<Sampler::Choice> chosen = std::move(*choice++);
+      if (chosen)
+        commit_token(slice.request, sequence, std::move(*chosen));
+      else
+        finish(slice.request, FinishReason::kError, {});
+    } else if (sequence.request.listener)
       sequence.request.listener({.request = slice.request,
                                  .token = {},
                                  .logprobs = {},

@@ -64,8 +64,9 @@ class Engine {
   int64_t reuse_kept(Sequence& sequence);
   std::vector<Slice> schedule();
   void forward(const std::vector<Slice>& batch);
-  std::vector<Sampler::Choice> sample(const std::vector<Slice>& batch);
-  void commit(const std::vector<Slice>& batch, std::vector<Sampler::Choice> choices);
+  // One for each slice that wants logits; none where they are not finite.
+  std::vector<std::optional<Sampler::Choice>> sample(const std::vector<Slice>& batch);
+  void commit(const std::vector<Slice>& batch, std::vector<std::optional<Sampler::Choice>> choices);
   void commit_token(RequestId id, Sequence& sequence, Sampler::Choice choice);
   void finish(RequestId id, FinishReason reason, Event last);
   void drop_cancelled();

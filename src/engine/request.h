@@ -28,8 +28,9 @@ struct SamplingParameters {
 
 using RequestId = int64_t;
 
-enum class FinishReason : uint8_t { kStop, kLength, kCancelled };
-std::string_view name(FinishReason reason);  // "stop", "length", "cancelled"
+// kError: the logits were not finite, so that any token would have been a wrong one.
+enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kError };
+std::string_view name(FinishReason reason);  // "stop", "length", "cancelled", "error"
 
 // Natural logarithms of the model's own probabilities, before penalties and temperature.
 struct LogProbabilities {

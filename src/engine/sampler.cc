@@ -56,6 +56,7 @@ std::string_view name(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop: return "stop";
     case FinishReason::kLength: return "length";
+    case FinishReason::kError: return "error";
     case FinishReason::kCancelled: break;
   }
   return "cancelled";
