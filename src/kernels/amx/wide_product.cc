@@ -149,15 +149,37 @@ constexpr int64_t kGroup =
 
 struct Scratch {
   Panel panels[kGroup / kPanel];
-  alignas(64) int32_t dots[2][kPanel][16];
+  alignas(64) int32_t dots[2][2][kPanel][16];  // of two blocks; the second of each for formats that need two products
   alignas(64) float sums[kMostTokens / kTokenBlock][kMostOutputs / kPanel][kPanel][16];
 };
 
+// Weights of more than four bits times sixteen are no bytes: they meet the high and the low parts one after the other.
+struct Q8_0 {
+  static constexpr int64_t kChunkBytes = 34 * kBlocks;
+  static constexpr bool kOffsets = false, kAdded = false, kTwoProducts = true;
+  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel) {
+    for (int64_t block = 0; block < blocks; ++block) {
+      const __m256i quants = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(stored + block * 34 + 2));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(panel.tiles[block][row]), quants);
+      panel.scales[block][row] = half_at(stored + block * 34);
+    }
+  }
+};
+
+template <typename Format>
+constexpr bool two_products() {
+  if constexpr (requires { Format::kTwoProducts; }) return Format::kTwoProducts;
+  return false;
+}
+
+// Of each set of four tiles: sums, sums, weights, activations. For two products weights are 32 bytes wide, activations
+// 8 rows high.
+template <typename Format>
 void configure() {
   TileConfig config;
   for (int tile = 0; tile < 8; ++tile) {
-    config.rows[tile] = 16;
-    config.row_bytes[tile] = 64;
+    config.rows[tile] = two_products<Format>() && tile % 4 == 3 ? 8 : 16;
+    config.row_bytes[tile] = two_products<Format>() && tile % 4 == 2 ? 32 : 64;
   }
   settle_memory();
   _tile_loadconfig(&config);
@@ -165,32 +187,48 @@ void configure() {
 
 // The integer sums of a block to memory, by way of tiles that the block before does not use.
 template <typename Format, int kSet>
-void multiply_block(const Panel& panel, const TokenTile& tokens, int64_t block, int32_t (*dots)[16]) {
+void multiply_block(const Panel& panel, const TokenTile& tokens, int64_t block, int32_t (*dots)[kPanel][16]) {
   if constexpr (kSet == 0) {
     if constexpr (Format::kAdded)
       _tile_loadd(0, tokens.corrections, 0);  // every row the same
     else
       _tile_zero(0);
-    _tile_loadd(1, panel.tiles[block], 64);
-    _tile_loadd(2, tokens.quads, 64);
-    _tile_dpbusd(0, 1, 2);
-    _tile_stored(0, dots, 64);
+    _tile_loadd(2, panel.tiles[block], 64);
+    _tile_loadd(3, tokens.quads, 64);
+    if constexpr (two_products<Format>()) {
+      _tile_zero(1);
+      _tile_dpbssd(0, 2, 3);
+      _tile_loadd(3, tokens.quads[8], 64);
+      _tile_dpbssd(1, 2, 3);
+      _tile_stored(1, dots[1], 64);
+    } else {
+      _tile_dpbusd(0, 2, 3);
+    }
+    _tile_stored(0, dots[0], 64);
   } else {
     if constexpr (Format::kAdded)
-      _tile_loadd(3, tokens.corrections, 0);
+      _tile_loadd(4, tokens.corrections, 0);
     else
-      _tile_zero(3);
-    _tile_loadd(4, panel.tiles[block], 64);
-    _tile_loadd(5, tokens.quads, 64);
-    _tile_dpbusd(3, 4, 5);
-    _tile_stored(3, dots, 64);
+      _tile_zero(4);
+    _tile_loadd(6, panel.tiles[block], 64);
+    _tile_loadd(7, tokens.quads, 64);
+    if constexpr (two_products<Format>()) {
+      _tile_zero(5);
+      _tile_dpbssd(4, 6, 7);
+      _tile_loadd(7, tokens.quads[8], 64);
+      _tile_dpbssd(5, 6, 7);
+      _tile_stored(5, dots[1], 64);
+    } else {
+      _tile_dpbusd(4, 6, 7);
+    }
+    _tile_stored(4, dots[0], 64);
   }
 }
 
 // Sixteen outputs by sixteen tokens over the blocks of a chunk. Integer sums of one block are made while those of the
 // one before are added.
 template <typename Format>
-void meet(const Panel& panel, const TokenTile* tokens, int64_t blocks, bool first, int32_t (*dots)[kPanel][16],
+void meet(const Panel& panel, const TokenTile* tokens, int64_t blocks, bool first, int32_t (*dots)[2][kPanel][16],
           float (*to)[16]) {
   __m512 sums[kPanel];
 #pragma GCC unroll 16
@@ -207,7 +245,10 @@ void meet(const Panel& panel, const TokenTile* tokens, int64_t blocks, bool firs
     const __m512 scales = _mm512_load_ps(tokens[block].scales), values = _mm512_load_ps(tokens[block].sums);
 #pragma GCC unroll 16
     for (int64_t row = 0; row < kPanel; ++row) {
-      const __m512 dot = _mm512_cvtepi32_ps(_mm512_load_si512(dots[block % 2][row]));
+      __m512i sum = _mm512_load_si512(dots[block % 2][0][row]);
+      if constexpr (two_products<Format>())
+        sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 4), _mm512_load_si512(dots[block % 2][1][row]));
+      const __m512 dot = _mm512_cvtepi32_ps(sum);
       const __m512 scale = _mm512_mul_ps(scales, _mm512_set1_ps(panel.scales[block][row]));
       sums[row] = _mm512_fmadd_ps(dot, scale, sums[row]);
       if constexpr (Format::kOffsets)
@@ -262,7 +303,7 @@ void multiply_many(const ProductPiece& piece) {
   const int64_t chunks = blocks_of(piece.inputs, kChunk), groups = blocks_of(piece.outputs, kGroup);
   // Activations of a few tokens stay in the second cache as a whole, of many only a chunk: it meets all outputs first.
   const bool few = piece.tokens <= 4 * kTokenBlock;
-  configure();
+  configure<Format>();
   for (int64_t turn = 0; turn < chunks * groups; ++turn)
     multiply_group<Format>(piece, (few ? turn / chunks : turn % groups) * kGroup, few ? turn % chunks : turn / groups,
                            scratch);
@@ -279,6 +320,8 @@ void multiply(const ProductPiece& piece) {
     multiply_many<Q4_0>(piece);
   else if (piece.dtype == tensor::DType::kQ4_1)
     multiply_many<Q4_1>(piece);
+  else if (piece.dtype == tensor::DType::kQ8_0)
+    multiply_many<Q8_0>(piece);
   else
     multiply_many<Q4K>(piece);
 }
@@ -308,7 +351,8 @@ constexpr ProductKernel kHeadKernel = {"AVX-512 VNNI int8, activations of 12 bit
 
 const ProductKernel* wide_product_kernel(tensor::DType dtype) {
   using tensor::DType;
-  return dtype == DType::kQ4_0 || dtype == DType::kQ4_1 || dtype == DType::kQ4_K ? &kKernel : nullptr;
+  return dtype == DType::kQ4_0 || dtype == DType::kQ4_1 || dtype == DType::kQ4_K || dtype == DType::kQ8_0 ? &kKernel
+                                                                                                          : nullptr;
 }
 
 const ProductKernel* head_kernel(tensor::DType dtype) {
