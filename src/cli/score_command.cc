@@ -32,6 +32,7 @@ struct ScoreOptions {
   std::string logits;
   std::string hidden;
   std::string rows;
+  bool rounded = false;
   bool json = false;
 };
 
@@ -68,7 +69,9 @@ Result<void> print_score(const ScoreOptions& options, int64_t tokens, const engi
 
 Result<void> score(const ScoreOptions& options) {
   options.verbosity.apply();
-  const auto machine = TRY(choose_machine(options.model));
+  ModelOptions model_options = options.model;
+  model_options.exact = !options.rounded;  // a score is a proof: only what the weights say
+  const auto machine = TRY(choose_machine(model_options));
   const OpenModel open = TRY(open_model(options.model.model));
   const std::vector<int32_t> tokens = TRY(read_text_or_tokens(options, open));
   const auto count = static_cast<int64_t>(tokens.size());
@@ -110,6 +113,8 @@ void add_score_command(CLI::App& program, Action* chosen) {
                      "write the embedding and the residual stream after each layer: F32 [layers + 1, rows, width], and "
                      "the experts chosen: I32 [rows, experts of a token]");
   command.add_option("--rows", options->rows, "write only positions from a up to but without b, as a:b");
+  command.add_flag("--rounded", options->rounded,
+                   "round activations in products with quantised weights as other commands do; otherwise they are exact");
   add_prompt_options(command, &options->encoding);
   command.add_flag("--json", options->json, "print one JSON object");
   add_model_options(command, &options->model);

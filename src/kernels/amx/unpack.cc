@@ -52,9 +52,6 @@ __m512i to_bf16(__m512 low, __m512 high) { return reinterpret_cast<__m512i>(_mm5
 // ---------------------------------------------------------------------------------------------------------------------
 
 // What the sixteen values of a nibble stand for, before the scale.
-struct Minus8 {
-  static __m512 values() { return _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7); }
-};
 struct Count {
   static __m512 values() { return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
 };
@@ -103,24 +100,13 @@ void look_up_blocks(const std::byte* blocks, int64_t count, uint16_t* lines, Pro
   }
 }
 
-// Q4_0 and IQ4_NL: a binary16 scale, sixteen bytes of nibbles.
-template <typename Table>
-void unpack_scaled_nibbles(const std::byte* blocks, int64_t count, uint16_t* lines) {
+// A binary16 scale, sixteen bytes of nibbles.
+void unpack_iq4_nl(const std::byte* blocks, int64_t count, uint16_t* lines) {
   alignas(32) float scales[8];
   load_halves<18>(blocks, count / kBlock, scales);
-  const __m512 values = Table::values();
+  const __m512 values = Iq4::values();
   look_up_blocks<18, 2>(blocks, count, lines,
                         [&](int64_t block) { return _mm512_mul_ps(_mm512_set1_ps(scales[block]), values); });
-}
-
-void unpack_q4_1(const std::byte* blocks, int64_t count, uint16_t* lines) {
-  alignas(32) float scales[8], minima[8];
-  load_halves<20>(blocks, count / kBlock, scales);
-  load_halves<20>(blocks + 2, count / kBlock, minima);
-  const __m512 values = Count::values();
-  look_up_blocks<20, 4>(blocks, count, lines, [&](int64_t block) {
-    return _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(scales[block]), values), _mm512_set1_ps(minima[block]));
-  });
 }
 
 void unpack_mxfp4(const std::byte* blocks, int64_t count, uint16_t* lines) {
@@ -136,18 +122,6 @@ void unpack_mxfp4(const std::byte* blocks, int64_t count, uint16_t* lines) {
                         [&](int64_t block) { return _mm512_mul_ps(_mm512_set1_ps(scales[block]), values); });
 }
 
-void unpack_q8_0(const std::byte* blocks, int64_t count, uint16_t* lines) {
-  alignas(32) float scales[8];
-  load_halves<34>(blocks, count / kBlock, scales);
-  for (int64_t block = 0; block < count / kBlock; ++block) {
-    const std::byte* quants = blocks + block * 34 + 2;
-    const __m512 scale = _mm512_set1_ps(scales[block]);
-    const __m512 low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_16(quants)));
-    const __m512 high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_16(quants + 16)));
-    store_line(lines + block * kTileValues, to_bf16(_mm512_mul_ps(low, scale), _mm512_mul_ps(high, scale)));
-  }
-}
-
 // K-quants: one block of 256 values
 // ------------------------------------------------------------------------------------------
 
@@ -161,24 +135,6 @@ void load_scales_and_minima(const std::byte* block, float (&scales)[16]) {
   const __m512 of_block = _mm512_insertf32x8(_mm512_set1_ps(load_half(block)), _mm256_set1_ps(load_half(block + 2)), 1);
   _mm512_storeu_ps(scales, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(packed)), of_block));
   keep_in_memory(scales);
-}
-
-void unpack_q4_k(const std::byte* blocks, int64_t count, uint16_t* lines) {
-  const __m512 values = Count::values();
-  for (int64_t start = 0; start < count; start += 256, blocks += 144) {
-    alignas(64) float scales[16];
-    load_scales_and_minima(blocks, scales);
-    const auto products = [&](int group) {
-      return _mm512_sub_ps(_mm512_mul_ps(_mm512_set1_ps(scales[group]), values), _mm512_set1_ps(scales[group + 8]));
-    };
-    for (int pair = 0; pair < 4; ++pair) {  // two groups share 32 bytes
-      const __m512i table = to_bf16(products(2 * pair), products(2 * pair + 1));
-      const __m512i words = _mm512_cvtepu8_epi16(load_32(blocks + 16 + pair * 32));
-      uint16_t* line = lines + (start / kBlock + 2 * pair) * kTileValues;
-      store_line(line, _mm512_permutexvar_epi16(in_lower(words), table));
-      store_line(line + kTileValues, _mm512_permutexvar_epi16(in_upper(_mm512_srli_epi16(words, 4)), table));
-    }
-  }
 }
 
 void unpack_q5_k(const std::byte* blocks, int64_t count, uint16_t* lines) {
@@ -327,12 +283,8 @@ UnpackRow unpack_row(tensor::DType dtype) {
   switch (dtype) {
     case DType::kBF16: return unpack_bf16;
     case DType::kF8E4M3: return unpack_f8_e4m3;
-    case DType::kQ4_0: return unpack_scaled_nibbles<Minus8>;
-    case DType::kIQ4_NL: return unpack_scaled_nibbles<Iq4>;
-    case DType::kQ4_1: return unpack_q4_1;
+    case DType::kIQ4_NL: return unpack_iq4_nl;
     case DType::kMXFP4: return unpack_mxfp4;
-    case DType::kQ8_0: return unpack_q8_0;
-    case DType::kQ4_K: return unpack_q4_k;
     case DType::kQ5_K: return unpack_q5_k;
     case DType::kQ6_K: return unpack_q6_k;
     case DType::kIQ4_XS: return unpack_iq4_xs;

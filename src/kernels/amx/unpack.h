@@ -8,7 +8,7 @@
 
 namespace paddock::kernels::amx {
 
-// Null where the format has no exact or near bf16 form (F32, F16).
+// Null for formats that are multiplied otherwise: F32 and F16 in float32, those of amx/wide_product.h.
 UnpackRow unpack_row(tensor::DType dtype);
 
 }  // namespace paddock::kernels::amx

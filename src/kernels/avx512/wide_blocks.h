@@ -28,12 +28,14 @@ static inline void quantise_wide(const float* x, WideBlock* block) {
   const float most =
       _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(static_cast<int>(_mm512_reduce_max_epu32(largest)))));
   constexpr float kMost = 127 * 16;
-  const bool nothing = most < 1e-30f;  // false where it is not a number: the scale then passes that on
+  const bool nothing = most < 1e-30f;
+  // What is not finite is passed on by the scale: zero times it is not a number.
+  const __mmask16 usable = nothing || !(most <= 3.402823466e38f) ? 0 : 0xffff;
   const __m512 inverse = _mm512_set1_ps(nothing ? 0.0f : kMost / most);
   block->scale = nothing ? 0.0f : most / kMost;
   int32_t total = 0;
   for (int half = 0; half < 2; ++half) {
-    const __m512i quants = _mm512_cvtps_epi32(_mm512_mul_ps(half == 0 ? first : second, inverse));
+    const __m512i quants = _mm512_maskz_cvtps_epi32(usable, _mm512_mul_ps(half == 0 ? first : second, inverse));
     const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(quants, _mm512_set1_epi32(8)), 4);
     const __m512i low = _mm512_sub_epi32(quants, _mm512_slli_epi32(high, 4));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(block->high + half * 16), _mm512_cvtsepi32_epi8(high));

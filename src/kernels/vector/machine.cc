@@ -39,7 +39,7 @@ size_t VectorMachine::private_bytes(int64_t width, int64_t tokens) const {
   // The widest row is at least a page of keys and values, 64 * (2 H + 1) numbers; a block of attention has at most 128
   // queries.
   const int64_t head_width = width / 128 + 1;
-  return ReferenceMachine::private_bytes(width, tokens) + Products::most_bytes(width, tokens, threads()) +
+  return ReferenceMachine::private_bytes(width, tokens) + 2 * Products::most_bytes(width, tokens, threads()) +
          PagedAttention::private_bytes(128, head_width, threads()) +
          RowOperations::private_bytes(width, head_width, tokens);
 }
