@@ -36,6 +36,8 @@ Program::Program(const Arguments& arguments, const Environment& environment) {
 
   int in[2], out[2], err[2];
   EXPECT_EQ(::pipe2(in, O_CLOEXEC) | ::pipe2(out, O_CLOEXEC) | ::pipe2(err, O_CLOEXEC), 0);
+  // A page: a program that writes much waits for its reader, as a test that interrupts it needs.
+  ::fcntl(out[1], F_SETPIPE_SZ, 4096);
   process_ = ::fork();
   if (process_ == 0) {
     ::dup2(in[0], STDIN_FILENO);
@@ -83,6 +85,11 @@ bool Program::read_some(int timeout_ms) {
 
 bool Program::wait_for_output(const std::string& text) {
   while (ran_.out.find(text) == std::string::npos)
+    if (!read_some(kPatienceMs)) return false;
+  return true;
+}
+bool Program::wait_for_first_output() {
+  while (ran_.out.empty())
     if (!read_some(kPatienceMs)) return false;
   return true;
 }

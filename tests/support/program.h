@@ -35,9 +35,11 @@ class Program {
 
   // Reads until standard output, or standard error, holds `text`; false when it ends before, or after a minute.
   bool wait_for_output(const std::string& text);
+  bool wait_for_first_output();
   bool wait_for_error(const std::string& text);
 
-  void interrupt();  // Ctrl-C
+  // Ctrl-C. A program with more than a page (4,096 bytes) to write cannot have ended while nothing of it is read.
+  void interrupt();
   Ran finish();      // closes the input and waits, a minute at most
 
  private:
