@@ -19,7 +19,6 @@
 namespace paddock::kernels::amx {
 namespace {
 
-using avx512::kFewRows;
 using avx512::WideBlock;
 
 constexpr int64_t kPanel = 16;   // outputs of a tile
@@ -31,23 +30,25 @@ constexpr int64_t kBlocks = kChunk / kBlock;
 struct alignas(64) TokenTile {
   int8_t quads[16][16][4];  // eight quads of high bytes of each token, then eight of low ones
   float scales[16];
-  int32_t corrections[16];  // for weights with 8 added
   float sums[16];
 };
 
 int64_t blocks_of(int64_t count, int64_t block) { return (count + block - 1) / block; }
 
+// Up to kFew tokens are packed as rows for kernels/avx512/few_rows.h, more as tiles.
+template <int64_t kFew>
 size_t packed_bytes(int64_t tokens, int64_t inputs) {
   const int64_t blocks = inputs / kBlock;
-  if (tokens <= kFewRows)
+  if (tokens <= kFew)
     return static_cast<size_t>(blocks_of(tokens * blocks * static_cast<int64_t>(sizeof(WideBlock)), 64) * 64);
   return static_cast<size_t>(blocks_of(tokens, kTokenBlock) * blocks) * sizeof(TokenTile);
 }
 
+template <int64_t kFew>
 void pack(const float* x, int64_t stride, int64_t tokens, int64_t inputs, int64_t first, int64_t count,
           std::byte* packed) {
   const int64_t blocks = inputs / kBlock;
-  if (tokens <= kFewRows) {
+  if (tokens <= kFew) {
     auto* to = reinterpret_cast<WideBlock*>(packed) + first * blocks;
     for (int64_t token = first; token < first + count; ++token)
       for (int64_t block = 0; block < blocks; ++block) avx512::quantise_wide(x + token * stride + block * kBlock, to++);
@@ -65,7 +66,6 @@ void pack(const float* x, int64_t stride, int64_t tokens, int64_t inputs, int64_
         static_assert(offsetof(WideBlock, low) == 32);
         quads[row] = _mm512_loadu_si512(&one);
         tile.scales[row] = one.scale;
-        tile.corrections[row] = -8 * one.total;
         tile.sums[row] = one.sum;
       }
       transpose_16x16(quads);
@@ -76,64 +76,94 @@ void pack(const float* x, int64_t stride, int64_t tokens, int64_t inputs, int64_
 
 // Weights of sixteen outputs over a chunk.
 struct alignas(64) Panel {
-  uint8_t tiles[kBlocks][kPanel][64];
+  int8_t tiles[kBlocks][kPanel][64];
   float scales[kBlocks][kPanel];
   float offsets[kBlocks][kPanel];
 };
+// As they are stored.
+struct alignas(64) Halves {
+  uint16_t scales[kBlocks][kPanel];
+  uint16_t offsets[kBlocks][kPanel];
+};
 
-// Low nibbles of bytes times sixteen, high ones times sixteen, low ones, high ones.
-void unpack_nibbles(const std::byte* bytes, uint8_t* line) {
-  const __m512i all = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
-  const __m512i up = _mm512_sllv_epi32(all, _mm512_setr_epi32(4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-  const __m512i down = _mm512_srlv_epi32(up, _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4));
-  const __m512i mask = _mm512_inserti64x4(_mm512_set1_epi8(static_cast<char>(0xf0)), _mm256_set1_epi8(0x0f), 1);
-  _mm512_store_si512(line, _mm512_and_si512(down, mask));
+void widen(const uint16_t (*halves)[kPanel], float (*floats)[kPanel]) {
+  for (int64_t block = 0; block < kBlocks; ++block)
+    _mm512_store_ps(floats[block], _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves[block]))));
 }
 
-float half_at(const std::byte* bytes) {
+// Maps of a byte's bits, for _mm512_gf2p8affine_epi64_epi8: byte 7 - i says of which bits bit i is the sum.
+constexpr int64_t kLowUp = 0x0000000001020408;      // 16 * low nibble
+constexpr int64_t kHighUp = 0x0000000010204080;     // 16 * high nibble
+constexpr int64_t kLow = 0x0102040800000000;        // low nibble
+constexpr int64_t kHigh = 0x1020408000000000;       // high nibble
+constexpr int64_t kLowSigned = 0x0102040808080808;  // its third bit in all above: low nibble - 8 after ^ 0xf8
+constexpr int64_t kHighSigned = 0x1020408080808080;
+
+// 32 nibbles times sixteen, then as they are; low ones first.
+__m512i spread(const std::byte* bytes) {
+  const __m512i all = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+  return _mm512_gf2p8affine_epi64_epi8(
+      all, _mm512_setr_epi64(kLowUp, kLowUp, kHighUp, kHighUp, kLow, kLow, kHigh, kHigh), 0);
+}
+// The same less 8 each.
+__m512i spread_signed(const std::byte* bytes) {
+  const __m512i all = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+  const __m512i flips =
+      _mm512_inserti64x4(_mm512_set1_epi8(static_cast<char>(0x80)), _mm256_set1_epi8(static_cast<char>(0xf8)), 1);
+  return _mm512_xor_si512(
+      _mm512_gf2p8affine_epi64_epi8(
+          all, _mm512_setr_epi64(kLowUp, kLowUp, kHighUp, kHighUp, kLowSigned, kLowSigned, kHighSigned, kHighSigned),
+          0),
+      flips);
+}
+
+uint16_t half_at(const std::byte* bytes) {
   uint16_t half;
   std::memcpy(&half, bytes, sizeof half);
-  return _cvtsh_ss(half);
+  return half;
 }
+
+// Formats: how a chunk of one output gets into its lines of a panel, and what is done when all sixteen are there.
 
 struct Q4_0 {
   static constexpr int64_t kChunkBytes = 18 * kBlocks;
-  static constexpr bool kOffsets = false, kAdded = true;
-  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel) {
+  static constexpr bool kOffsets = false, kSigned = true, kTwoProducts = false;
+  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel, Halves& halves) {
     for (int64_t block = 0; block < blocks; ++block) {
-      unpack_nibbles(stored + block * 18 + 2, panel.tiles[block][row]);
-      panel.scales[block][row] = half_at(stored + block * 18);
+      _mm512_store_si512(panel.tiles[block][row], spread_signed(stored + block * 18 + 2));
+      halves.scales[block][row] = half_at(stored + block * 18);
     }
   }
+  static void finish(const Halves& halves, Panel& panel) { widen(halves.scales, panel.scales); }
 };
 
 struct Q4_1 {
   static constexpr int64_t kChunkBytes = 20 * kBlocks;
-  static constexpr bool kOffsets = true, kAdded = false;
-  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel) {
+  static constexpr bool kOffsets = true, kSigned = false, kTwoProducts = false;
+  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel, Halves& halves) {
     for (int64_t block = 0; block < blocks; ++block) {
-      unpack_nibbles(stored + block * 20 + 4, panel.tiles[block][row]);
-      panel.scales[block][row] = half_at(stored + block * 20);
-      panel.offsets[block][row] = half_at(stored + block * 20 + 2);
+      _mm512_store_si512(panel.tiles[block][row], spread(stored + block * 20 + 4));
+      halves.scales[block][row] = half_at(stored + block * 20);
+      halves.offsets[block][row] = half_at(stored + block * 20 + 2);
     }
+  }
+  static void finish(const Halves& halves, Panel& panel) {
+    widen(halves.scales, panel.scales);
+    widen(halves.offsets, panel.offsets);
   }
 };
 
 struct Q4K {
   static constexpr int64_t kChunkBytes = 144;
-  static constexpr bool kOffsets = true, kAdded = false;
-  static void unpack(const std::byte* stored, int64_t, int64_t row, Panel& panel) {
-    const __m512i low = _mm512_set1_epi8(0x0f);
+  static constexpr bool kOffsets = true, kSigned = false, kTwoProducts = false;
+  static void unpack(const std::byte* stored, int64_t, int64_t row, Panel& panel, Halves&) {
+    const __m512i low = _mm512_setr_epi64(kLowUp, kLowUp, kLowUp, kLowUp, kLow, kLow, kLow, kLow);
+    const __m512i high = _mm512_setr_epi64(kHighUp, kHighUp, kHighUp, kHighUp, kHigh, kHigh, kHigh, kHigh);
     for (int64_t pair = 0; pair < 4; ++pair) {  // two blocks share 32 bytes
       const __m512i bytes =
           _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(stored + 16 + pair * 32)));
-      const __m512i first = _mm512_and_si512(bytes, low), second = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low);
-      // The lower halves times sixteen.
-      const auto doubled = [](__m512i nibbles) {
-        return _mm512_mask_blend_epi64(0x0f, nibbles, _mm512_slli_epi16(nibbles, 4));
-      };
-      _mm512_store_si512(panel.tiles[2 * pair][row], doubled(first));
-      _mm512_store_si512(panel.tiles[2 * pair + 1][row], doubled(second));
+      _mm512_store_si512(panel.tiles[2 * pair][row], _mm512_gf2p8affine_epi64_epi8(bytes, low, 0));
+      _mm512_store_si512(panel.tiles[2 * pair + 1][row], _mm512_gf2p8affine_epi64_epi8(bytes, high, 0));
     }
     alignas(64) float lanes[16];
     _mm512_store_ps(lanes, avx512::scales_and_offsets_of_k(stored));
@@ -142,35 +172,33 @@ struct Q4K {
       panel.offsets[block][row] = lanes[block + kBlocks];
     }
   }
-};
-
-constexpr int64_t kGroup =
-    64;  // outputs that are unpacked at once: they stay in the first cache beside a chunk of a token block
-
-struct Scratch {
-  Panel panels[kGroup / kPanel];
-  alignas(64) int32_t dots[2][2][kPanel][16];  // of two blocks; the second of each for formats that need two products
-  alignas(64) float sums[kMostTokens / kTokenBlock][kMostOutputs / kPanel][kPanel][16];
+  static void finish(const Halves&, Panel&) {}
 };
 
 // Weights of more than four bits times sixteen are no bytes: they meet the high and the low parts one after the other.
 struct Q8_0 {
   static constexpr int64_t kChunkBytes = 34 * kBlocks;
-  static constexpr bool kOffsets = false, kAdded = false, kTwoProducts = true;
-  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel) {
+  static constexpr bool kOffsets = false, kSigned = true, kTwoProducts = true;
+  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel, Halves& halves) {
     for (int64_t block = 0; block < blocks; ++block) {
       const __m256i quants = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(stored + block * 34 + 2));
       _mm256_store_si256(reinterpret_cast<__m256i*>(panel.tiles[block][row]), quants);
-      panel.scales[block][row] = half_at(stored + block * 34);
+      halves.scales[block][row] = half_at(stored + block * 34);
     }
   }
+  static void finish(const Halves& halves, Panel& panel) { widen(halves.scales, panel.scales); }
 };
 
-template <typename Format>
-constexpr bool two_products() {
-  if constexpr (requires { Format::kTwoProducts; }) return Format::kTwoProducts;
-  return false;
-}
+// Outputs that are unpacked at once: for few tokens they stay in the first cache beside a token block, for many a token
+// block is worth more outputs.
+constexpr int64_t kGroup = 64, kSmallGroup = 32;
+
+struct Scratch {
+  Panel panels[kGroup / kPanel];
+  Halves halves;
+  alignas(64) int32_t dots[2][2][kPanel][16];  // of two blocks; the second of each for formats that need two products
+  alignas(64) float sums[kMostTokens / kTokenBlock][kMostOutputs / kPanel][kPanel][16];
+};
 
 // Of each set of four tiles: sums, sums, weights, activations. For two products weights are 32 bytes wide, activations
 // 8 rows high.
@@ -178,8 +206,8 @@ template <typename Format>
 void configure() {
   TileConfig config;
   for (int tile = 0; tile < 8; ++tile) {
-    config.rows[tile] = two_products<Format>() && tile % 4 == 3 ? 8 : 16;
-    config.row_bytes[tile] = two_products<Format>() && tile % 4 == 2 ? 32 : 64;
+    config.rows[tile] = Format::kTwoProducts && tile % 4 == 3 ? 8 : 16;
+    config.row_bytes[tile] = Format::kTwoProducts && tile % 4 == 2 ? 32 : 64;
   }
   settle_memory();
   _tile_loadconfig(&config);
@@ -189,35 +217,33 @@ void configure() {
 template <typename Format, int kSet>
 void multiply_block(const Panel& panel, const TokenTile& tokens, int64_t block, int32_t (*dots)[kPanel][16]) {
   if constexpr (kSet == 0) {
-    if constexpr (Format::kAdded)
-      _tile_loadd(0, tokens.corrections, 0);  // every row the same
-    else
-      _tile_zero(0);
+    _tile_zero(0);
     _tile_loadd(2, panel.tiles[block], 64);
     _tile_loadd(3, tokens.quads, 64);
-    if constexpr (two_products<Format>()) {
+    if constexpr (Format::kTwoProducts) {
       _tile_zero(1);
       _tile_dpbssd(0, 2, 3);
       _tile_loadd(3, tokens.quads[8], 64);
       _tile_dpbssd(1, 2, 3);
       _tile_stored(1, dots[1], 64);
+    } else if constexpr (Format::kSigned) {
+      _tile_dpbssd(0, 2, 3);
     } else {
       _tile_dpbusd(0, 2, 3);
     }
     _tile_stored(0, dots[0], 64);
   } else {
-    if constexpr (Format::kAdded)
-      _tile_loadd(4, tokens.corrections, 0);
-    else
-      _tile_zero(4);
+    _tile_zero(4);
     _tile_loadd(6, panel.tiles[block], 64);
     _tile_loadd(7, tokens.quads, 64);
-    if constexpr (two_products<Format>()) {
+    if constexpr (Format::kTwoProducts) {
       _tile_zero(5);
       _tile_dpbssd(4, 6, 7);
       _tile_loadd(7, tokens.quads[8], 64);
       _tile_dpbssd(5, 6, 7);
       _tile_stored(5, dots[1], 64);
+    } else if constexpr (Format::kSigned) {
+      _tile_dpbssd(4, 6, 7);
     } else {
       _tile_dpbusd(4, 6, 7);
     }
@@ -246,7 +272,7 @@ void meet(const Panel& panel, const TokenTile* tokens, int64_t blocks, bool firs
 #pragma GCC unroll 16
     for (int64_t row = 0; row < kPanel; ++row) {
       __m512i sum = _mm512_load_si512(dots[block % 2][0][row]);
-      if constexpr (two_products<Format>())
+      if constexpr (Format::kTwoProducts)
         sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 4), _mm512_load_si512(dots[block % 2][1][row]));
       const __m512 dot = _mm512_cvtepi32_ps(sum);
       const __m512 scale = _mm512_mul_ps(scales, _mm512_set1_ps(panel.scales[block][row]));
@@ -276,19 +302,23 @@ void write_block(const ProductPiece& piece, int64_t first_output, int64_t first_
   }
 }
 
-// Outputs [first, first + kGroup) of the piece over a chunk: unpacked once, they meet all tokens; sums wait in the
+// Outputs [first, first + group) of the piece over a chunk: unpacked once, they meet all tokens; sums wait in the
 // second cache.
 template <typename Format>
-void multiply_group(const ProductPiece& piece, int64_t first, int64_t chunk, Scratch& scratch) {
+void multiply_group(const ProductPiece& piece, int64_t first, int64_t group, int64_t chunk, Scratch& scratch) {
   const int64_t all_blocks = piece.inputs / kBlock, blocks = std::min(kBlocks, all_blocks - chunk * kBlocks);
-  const int64_t end = std::min(first + kGroup, piece.outputs);
-  for (int64_t output = first; output < end; ++output) {
-    const std::byte* stored =
-        piece.weights + static_cast<size_t>(output) * piece.row_stride + chunk * Format::kChunkBytes;
-    // Each output is a stream of its own, more than the processor follows by itself: ask for the row's next chunk.
-    for (int64_t byte = Format::kChunkBytes; byte < 2 * Format::kChunkBytes; byte += 64)
-      _mm_prefetch(reinterpret_cast<const char*>(stored + byte), _MM_HINT_T0);
-    Format::unpack(stored, blocks, output % kPanel, scratch.panels[(output - first) / kPanel]);
+  const int64_t end = std::min(first + group, piece.outputs);
+  for (int64_t panel_first = first; panel_first < end; panel_first += kPanel) {
+    Panel& panel = scratch.panels[(panel_first - first) / kPanel];
+    for (int64_t output = panel_first; output < std::min(panel_first + kPanel, end); ++output) {
+      const std::byte* stored =
+          piece.weights + static_cast<size_t>(output) * piece.row_stride + chunk * Format::kChunkBytes;
+      // Each output is a stream of its own, more than the processor follows by itself: ask for the row's next chunk.
+      for (int64_t byte = Format::kChunkBytes; byte < 2 * Format::kChunkBytes; byte += 64)
+        _mm_prefetch(reinterpret_cast<const char*>(stored + byte), _MM_HINT_T0);
+      Format::unpack(stored, blocks, output - panel_first, panel, scratch.halves);
+    }
+    Format::finish(scratch.halves, panel);
   }
   const auto* x = reinterpret_cast<const TokenTile*>(piece.x) + chunk * kBlocks;
   for (int64_t token_block = 0; token_block * kTokenBlock < piece.tokens; ++token_block)
@@ -300,35 +330,39 @@ void multiply_group(const ProductPiece& piece, int64_t first, int64_t chunk, Scr
 template <typename Format>
 void multiply_many(const ProductPiece& piece) {
   auto& scratch = *reinterpret_cast<Scratch*>(piece.scratch);
-  const int64_t chunks = blocks_of(piece.inputs, kChunk), groups = blocks_of(piece.outputs, kGroup);
   // Activations of a few tokens stay in the second cache as a whole, of many only a chunk: it meets all outputs first.
   const bool few = piece.tokens <= 4 * kTokenBlock;
+  const int64_t group = few ? kSmallGroup : kGroup;
+  const int64_t chunks = blocks_of(piece.inputs, kChunk), groups = blocks_of(piece.outputs, group);
   configure<Format>();
   for (int64_t turn = 0; turn < chunks * groups; ++turn)
-    multiply_group<Format>(piece, (few ? turn / chunks : turn % groups) * kGroup, few ? turn % chunks : turn / groups,
-                           scratch);
+    multiply_group<Format>(piece, (few ? turn / chunks : turn % groups) * group, group,
+                           few ? turn % chunks : turn / groups, scratch);
   _tile_release();
   for (int64_t token_block = 0; token_block * kTokenBlock < piece.tokens; ++token_block)
     for (int64_t output = 0; output < piece.outputs; output += kPanel)
       write_block(piece, output, token_block * kTokenBlock, scratch.sums[token_block][output / kPanel]);
 }
 
+template <typename Format, int64_t kFew>
 void multiply(const ProductPiece& piece) {
-  if (piece.tokens <= kFewRows)
+  if (piece.tokens <= kFew)
     avx512::multiply_wide_rows(piece);
-  else if (piece.dtype == tensor::DType::kQ4_0)
-    multiply_many<Q4_0>(piece);
-  else if (piece.dtype == tensor::DType::kQ4_1)
-    multiply_many<Q4_1>(piece);
-  else if (piece.dtype == tensor::DType::kQ8_0)
-    multiply_many<Q8_0>(piece);
   else
-    multiply_many<Q4K>(piece);
+    multiply_many<Format>(piece);
 }
 
-constexpr Packing kPacking = {packed_bytes, pack};
-constexpr ProductKernel kKernel = {"AMX int8, activations of 12 bits", Arithmetic::kInt8, &kPacking, sizeof(Scratch),
-                                   multiply};
+// How many tokens tiles are not worth their unpacking for: two products for a block make them dearer.
+constexpr int64_t kFew = 4, kFewForTwoProducts = avx512::kFewRows;
+constexpr Packing kPacking = {packed_bytes<kFew>, pack<kFew>};
+constexpr Packing kPackingForTwoProducts = {packed_bytes<kFewForTwoProducts>, pack<kFewForTwoProducts>};
+
+constexpr const char* kName = "AMX int8, activations of 12 bits";
+template <typename Format>
+constexpr ProductKernel kKernel = {kName, Arithmetic::kInt8, &kPacking, sizeof(Scratch), multiply<Format, kFew>};
+template <>
+constexpr ProductKernel kKernel<Q8_0> = {kName, Arithmetic::kInt8, &kPackingForTwoProducts, sizeof(Scratch),
+                                         multiply<Q8_0, kFewForTwoProducts>};
 
 // The head meets the few rows that are sampled.
 size_t row_bytes(int64_t tokens, int64_t inputs) {
@@ -351,8 +385,13 @@ constexpr ProductKernel kHeadKernel = {"AVX-512 VNNI int8, activations of 12 bit
 
 const ProductKernel* wide_product_kernel(tensor::DType dtype) {
   using tensor::DType;
-  return dtype == DType::kQ4_0 || dtype == DType::kQ4_1 || dtype == DType::kQ4_K || dtype == DType::kQ8_0 ? &kKernel
-                                                                                                          : nullptr;
+  switch (dtype) {
+    case DType::kQ4_0: return &kKernel<Q4_0>;
+    case DType::kQ4_1: return &kKernel<Q4_1>;
+    case DType::kQ4_K: return &kKernel<Q4K>;
+    case DType::kQ8_0: return &kKernel<Q8_0>;
+    default: return nullptr;
+  }
 }
 
 const ProductKernel* head_kernel(tensor::DType dtype) {

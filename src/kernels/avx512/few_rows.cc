@@ -14,10 +14,17 @@ using int8::ActivationBlock;
 constexpr int64_t kOutputs = 16;  // at once
 constexpr int64_t kChunk = 256;   // inputs whose scales are prepared at once
 constexpr int64_t kBlock = int8::kBlock;
+constexpr int64_t kAhead = 576;  // bytes of a row that are asked for before they are needed
 
 __m128i load_16(const std::byte* bytes) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)); }
-__m256i load_32(const std::byte* bytes) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes)); }
-__m512i both(__m256i low, __m256i high) { return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1); }
+
+// Sixteen bytes of each of four rows.
+__m512i load_four(const std::byte* const (&rows)[4], int64_t at) {
+  __m512i bytes = _mm512_castsi128_si512(load_16(rows[0] + at));
+  bytes = _mm512_inserti32x4(bytes, load_16(rows[1] + at), 1);
+  bytes = _mm512_inserti32x4(bytes, load_16(rows[2] + at), 2);
+  return _mm512_inserti32x4(bytes, load_16(rows[3] + at), 3);
+}
 
 // The scales of a chunk: [group of 32 or 16][output].
 struct Scales {
@@ -41,45 +48,47 @@ void load_halves(const std::byte* const (&rows)[kOutputs], int64_t first, int64_
     _mm512_store_ps(floats[block], _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves[block]))));
 }
 
-// Nibbles of 16 bytes of each of two rows as bytes: low ones, then high ones, of the first row and of the second.
-__m512i nibbles_of(const std::byte* first, const std::byte* second) {
-  const __m512i bytes = _mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(load_16(first)), 0xff00, load_16(second));
-  const __m512i shifts = _mm512_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4, 0, 0, 0, 0, 4, 4, 4, 4);
-  return _mm512_and_si512(_mm512_srlv_epi32(bytes, shifts), _mm512_set1_epi8(15));
-}
+// 32 quants of four rows, made unsigned: the first sixteen of each, then the others.
+struct Quants {
+  __m512i first, second;
+};
+
+__m512i low_nibbles(__m512i bytes) { return _mm512_and_si512(bytes, _mm512_set1_epi8(15)); }
+__m512i high_nibbles(__m512i bytes) { return low_nibbles(_mm512_srli_epi16(bytes, 4)); }
 __m512i look_up(const int8_t (&table)[16], int offset, __m512i nibbles) {
   const __m128i values =
       _mm_add_epi8(load_16(reinterpret_cast<const std::byte*>(table)), _mm_set1_epi8(static_cast<char>(offset)));
   return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(values), nibbles);
 }
 
-// Formats. Each tells how many bytes kChunk inputs take (as so many blocks of 32), what was added to its quants to make
-// them unsigned, and gives the scales of a chunk and 32 quants of two rows.
+// Formats. Each tells how many bytes 32 inputs take, what was added to its quants to make them unsigned, how many
+// blocks of 32 lie in the bytes that it loads at once, and gives the scales of a chunk and the quants of four rows.
 
 struct Q4_0 {
-  static constexpr int64_t kBlockBytes = 18;
+  static constexpr int64_t kBlockBytes = 18, kLoaded = 1;
   static constexpr int kAdded = 8;
   static constexpr bool kOffsets = false;
+  using Raw = __m512i;
   static void prepare(const std::byte* const (&rows)[kOutputs], int64_t blocks, Scales& scales) {
     load_halves<kBlockBytes>(rows, 0, blocks, scales.scales);
   }
-  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
-    return nibbles_of(first + block * kBlockBytes + 2, second + block * kBlockBytes + 2);
-  }
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) { return load_four(rows, block * kBlockBytes + 2); }
+  static Quants quants(const Raw& raw, int64_t) { return {low_nibbles(raw), high_nibbles(raw)}; }
 };
 
 struct Iq4Nl : Q4_0 {
   static constexpr int kAdded = 128;
-  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
+  static Quants quants(const Raw& raw, int64_t) {
     constexpr int8_t kValues[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-    return look_up(kValues, kAdded, Q4_0::quants(first, second, block));
+    return {look_up(kValues, kAdded, low_nibbles(raw)), look_up(kValues, kAdded, high_nibbles(raw))};
   }
 };
 
 struct Mxfp4 {
-  static constexpr int64_t kBlockBytes = 17;
+  static constexpr int64_t kBlockBytes = 17, kLoaded = 1;
   static constexpr int kAdded = 128;
   static constexpr bool kOffsets = false;
+  using Raw = __m512i;
   static void prepare(const std::byte* const (&rows)[kOutputs], int64_t blocks, Scales& scales) {
     for (int64_t block = 0; block < blocks; ++block)
       for (int64_t output = 0; output < kOutputs; ++output) {
@@ -89,14 +98,14 @@ struct Mxfp4 {
         std::memcpy(&scales.scales[block][output], &bits, sizeof bits);
       }
   }
-  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) { return load_four(rows, block * kBlockBytes + 1); }
+  static Quants quants(const Raw& raw, int64_t) {
     constexpr int8_t kValues[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-    const int64_t at = block * kBlockBytes + 1;
-    return look_up(kValues, kAdded, nibbles_of(first + at, second + at));
+    return {look_up(kValues, kAdded, low_nibbles(raw)), look_up(kValues, kAdded, high_nibbles(raw))};
   }
 };
 
-struct Q4_1 {
+struct Q4_1 : Q4_0 {
   static constexpr int64_t kBlockBytes = 20;
   static constexpr int kAdded = 0;
   static constexpr bool kOffsets = true;
@@ -104,28 +113,31 @@ struct Q4_1 {
     load_halves<kBlockBytes>(rows, 0, blocks, scales.scales);
     load_halves<kBlockBytes>(rows, 2, blocks, scales.offsets);
   }
-  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
-    return nibbles_of(first + block * kBlockBytes + 4, second + block * kBlockBytes + 4);
-  }
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) { return load_four(rows, block * kBlockBytes + 4); }
 };
 
 struct Q8_0 {
-  static constexpr int64_t kBlockBytes = 34;
+  static constexpr int64_t kBlockBytes = 34, kLoaded = 1;
   static constexpr int kAdded = 128;
   static constexpr bool kOffsets = false;
+  using Raw = Quants;
   static void prepare(const std::byte* const (&rows)[kOutputs], int64_t blocks, Scales& scales) {
     load_halves<kBlockBytes>(rows, 0, blocks, scales.scales);
   }
-  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
-    const int64_t at = block * kBlockBytes + 2;
-    return _mm512_xor_si512(both(load_32(first + at), load_32(second + at)), _mm512_set1_epi8(static_cast<char>(0x80)));
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) {
+    return {load_four(rows, block * kBlockBytes + 2), load_four(rows, block * kBlockBytes + 18)};
+  }
+  static Quants quants(const Raw& raw, int64_t) {
+    const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
+    return {_mm512_xor_si512(raw.first, sign), _mm512_xor_si512(raw.second, sign)};
   }
 };
 
 struct Q4K {
-  static constexpr int64_t kBlockBytes = 144 / 8;
+  static constexpr int64_t kBlockBytes = 144 / 8, kLoaded = 2;
   static constexpr int kAdded = 0;
   static constexpr bool kOffsets = true;
+  using Raw = Quants;
   static void prepare(const std::byte* const (&rows)[kOutputs], int64_t, Scales& scales) {
     __m512i lanes[kOutputs];
     for (int64_t output = 0; output < kOutputs; ++output)
@@ -137,27 +149,36 @@ struct Q4K {
     }
   }
   // Two blocks share 32 bytes: the low nibbles are the first's.
-  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
-    const int64_t at = 16 + block / 2 * 32;
-    const __m512i bytes = both(load_32(first + at), load_32(second + at));
-    return _mm512_and_si512(block % 2 == 0 ? bytes : _mm512_srli_epi16(bytes, 4), _mm512_set1_epi8(15));
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) {
+    return {load_four(rows, 16 + block * 16), load_four(rows, 32 + block * 16)};
+  }
+  static Quants quants(const Raw& raw, int64_t block) {
+    return block % 2 == 0 ? Quants{low_nibbles(raw.first), low_nibbles(raw.second)}
+                          : Quants{high_nibbles(raw.first), high_nibbles(raw.second)};
   }
 };
 
 struct Q5K : Q4K {
   static constexpr int64_t kBlockBytes = 176 / 8;
-  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
-    const __m512i nibbles = Q4K::quants(first + 32, second + 32, block);
-    const __m512i fifth = both(load_32(first + 16), load_32(second + 16));
-    const __mmask64 set = _mm512_test_epi8_mask(fifth, _mm512_set1_epi8(static_cast<char>(1 << block)));
-    return _mm512_mask_add_epi8(nibbles, set, nibbles, _mm512_set1_epi8(16));
+  struct Raw {
+    Quants nibbles, fifth;
+  };
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) {
+    return {{load_four(rows, 48 + block * 16), load_four(rows, 64 + block * 16)},
+            {load_four(rows, 16), load_four(rows, 32)}};
+  }
+  static Quants quants(const Raw& raw, int64_t block) {
+    const Quants nibbles = Q4K::quants(raw.nibbles, block);
+    const auto with_fifth = [&](__m512i low, __m512i fifth) {
+      const __mmask64 set = _mm512_test_epi8_mask(fifth, _mm512_set1_epi8(static_cast<char>(1 << block)));
+      return _mm512_mask_add_epi8(low, set, low, _mm512_set1_epi8(16));
+    };
+    return {with_fifth(nibbles.first, raw.fifth.first), with_fifth(nibbles.second, raw.fifth.second)};
   }
 };
 
-struct Iq4Xs {
+struct Iq4Xs : Iq4Nl {
   static constexpr int64_t kBlockBytes = 136 / 8;
-  static constexpr int kAdded = 128;
-  static constexpr bool kOffsets = false;
   static void prepare(const std::byte* const (&rows)[kOutputs], int64_t, Scales& scales) {
     for (int64_t output = 0; output < kOutputs; ++output) {
       uint16_t half, upper;
@@ -172,17 +193,17 @@ struct Iq4Xs {
             static_cast<float>(static_cast<int>((lower >> (block * 4) & 15) | (upper >> (block * 2) & 3u) << 4) - 32);
     }
   }
-  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
-    constexpr int8_t kValues[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-    return look_up(kValues, kAdded, nibbles_of(first + 8 + block * 16, second + 8 + block * 16));
-  }
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) { return load_four(rows, 8 + block * 16); }
 };
 
 struct Q6K {
   static constexpr int64_t kBlockBytes = 0;  // 210 bytes are not eight times anything: rows are advanced by kChunkBytes
-  static constexpr int64_t kChunkBytes = 210;
+  static constexpr int64_t kChunkBytes = 210, kLoaded = 4;
   static constexpr int kAdded = 32;
   static constexpr bool kOffsets = false, kHalves = true;
+  struct Raw {
+    Quants nibbles[2], crumbs;
+  };
   static void prepare(const std::byte* const (&rows)[kOutputs], int64_t, Scales& scales) {
     __m512i lanes[kOutputs];
     for (int64_t output = 0; output < kOutputs; ++output) {
@@ -195,47 +216,55 @@ struct Q6K {
     for (int64_t group = 0; group < 16; ++group) _mm512_store_si512(scales.scales[group], lanes[group]);
   }
   // Each half of the block has 64 bytes of nibbles and 32 of crumbs for its 128 values.
-  static __m512i quants(const std::byte* first, const std::byte* second, int64_t block) {
-    const int64_t half = block / 4, run = block % 4;
-    const int64_t nibbles_at = half * 64 + run % 2 * 32, crumbs_at = 128 + half * 32;
-    const __m512i nibbles = both(load_32(first + nibbles_at), load_32(second + nibbles_at));
-    const __m512i crumbs = both(load_32(first + crumbs_at), load_32(second + crumbs_at));
-    const __m512i low = _mm512_and_si512(run < 2 ? nibbles : _mm512_srli_epi16(nibbles, 4), _mm512_set1_epi8(15));
-    const __m512i up = run == 0   ? _mm512_slli_epi16(crumbs, 4)
-                       : run == 1 ? _mm512_slli_epi16(crumbs, 2)
-                       : run == 2 ? crumbs
-                                  : _mm512_srli_epi16(crumbs, 2);
-    return _mm512_ternarylogic_epi32(low, up, _mm512_set1_epi8(0x30), 0xf8);  // low | (up & 0x30)
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) {
+    const int64_t nibbles_at = block * 16, crumbs_at = 128 + block * 8;
+    return {{{load_four(rows, nibbles_at), load_four(rows, nibbles_at + 16)},
+             {load_four(rows, nibbles_at + 32), load_four(rows, nibbles_at + 48)}},
+            {load_four(rows, crumbs_at), load_four(rows, crumbs_at + 16)}};
+  }
+  static Quants quants(const Raw& raw, int64_t block) {
+    const int64_t run = block % 4;
+    const auto joined = [&](__m512i nibbles, __m512i crumbs) {
+      const __m512i low = run < 2 ? low_nibbles(nibbles) : high_nibbles(nibbles);
+      const __m512i up = run == 0   ? _mm512_slli_epi16(crumbs, 4)
+                         : run == 1 ? _mm512_slli_epi16(crumbs, 2)
+                         : run == 2 ? crumbs
+                                    : _mm512_srli_epi16(crumbs, 2);
+      return _mm512_ternarylogic_epi32(low, up, _mm512_set1_epi8(0x30), 0xf8);  // low | (up & 0x30)
+    };
+    const Quants& nibbles = raw.nibbles[run % 2];
+    return {joined(nibbles.first, raw.crumbs.first), joined(nibbles.second, raw.crumbs.second)};
   }
 };
 
-// Sums of four lanes each: lane i of `first` is output i over the first sixteen inputs, of `second` over the others,
-// where parts[i] holds outputs i and i + 4, and parts[4 + i] outputs i + 8 and i + 12.
-struct HalfSums {
-  __m512i first, second;
-};
-HalfSums add_up(const __m512i (&parts)[8]) {
+// Where parts[i] holds four sums of each of the outputs i, i + 4, i + 8 and i + 12: lane i is the sum of output i.
+__m512i add_up(const __m512i (&parts)[4]) {
   const auto pair = [](__m512i a, __m512i b) {
     return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
   };
-  const auto quad = [](__m512i a, __m512i b) {
-    return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
-  };
-  const __m512i first = quad(pair(parts[0], parts[1]), pair(parts[2], parts[3]));
-  const __m512i second = quad(pair(parts[4], parts[5]), pair(parts[6], parts[7]));
-  return {_mm512_shuffle_i32x4(first, second, 0x88), _mm512_shuffle_i32x4(first, second, 0xdd)};
+  const __m512i even = pair(parts[0], parts[2]), odd = pair(parts[1], parts[3]);
+  return _mm512_add_epi32(_mm512_unpacklo_epi32(even, odd), _mm512_unpackhi_epi32(even, odd));
 }
 
-// What 32 activations are to the quants of two outputs: eight sums of each.
-__m512i dot(const ActivationBlock& x, __m512i quants) {
-  const __m512i values = _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.quants)));
-  return _mm512_dpbusd_epi32(_mm512_setzero_si512(), quants, values);
+__m512i four_times(const int8_t* sixteen) {
+  return _mm512_broadcast_i32x4(load_16(reinterpret_cast<const std::byte*>(sixteen)));
 }
-__m512i dot(const WideBlock& x, __m512i quants) {
-  const __m512i high = _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.high)));
-  const __m512i low = _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.low)));
-  const __m512i of_high = _mm512_dpbusd_epi32(_mm512_setzero_si512(), quants, high);
-  return _mm512_dpbusd_epi32(_mm512_slli_epi32(of_high, 4), quants, low);
+// What sixteen activations from `at` on, or all 32, are to the quants of four outputs: four sums of each.
+__m512i dot_half(const ActivationBlock& x, int at, __m512i quants) {
+  return _mm512_dpbusd_epi32(_mm512_setzero_si512(), quants, four_times(x.quants + at));
+}
+__m512i dot_half(const WideBlock& x, int at, __m512i quants) {
+  const __m512i of_high = _mm512_dpbusd_epi32(_mm512_setzero_si512(), quants, four_times(x.high + at));
+  return _mm512_dpbusd_epi32(_mm512_slli_epi32(of_high, 4), quants, four_times(x.low + at));
+}
+__m512i dot(const ActivationBlock& x, const Quants& quants) {
+  return _mm512_dpbusd_epi32(dot_half(x, 0, quants.first), quants.second, four_times(x.quants + 16));
+}
+__m512i dot(const WideBlock& x, const Quants& quants) {
+  __m512i sums = _mm512_dpbusd_epi32(_mm512_setzero_si512(), quants.first, four_times(x.high));
+  sums = _mm512_slli_epi32(_mm512_dpbusd_epi32(sums, quants.second, four_times(x.high + 16)), 4);
+  sums = _mm512_dpbusd_epi32(sums, quants.first, four_times(x.low));
+  return _mm512_dpbusd_epi32(sums, quants.second, four_times(x.low + 16));
 }
 // What `added` to each weight has added to their sum, negated.
 int32_t correction(const ActivationBlock& x, int added) { return x.correction / (128 / added); }
@@ -258,97 +287,122 @@ constexpr int64_t chunk_bytes() {
   return 8 * Format::kBlockBytes;
 }
 
-// Sixteen outputs from `first_output` on; what is beyond the piece repeats its last.
+// Adds what a block of a token is to the quants of sixteen outputs.
+template <typename Format, typename Block>
+inline __attribute__((always_inline)) void add_block(const Block& x, const Quants (&quants)[4], const Scales& scales,
+                                                     int64_t block, __m512& sums) {
+  const auto add_scaled = [&](const __m512i(&parts)[4], int32_t corrected, const float* scales_of) {
+    __m512i dots = add_up(parts);
+    if constexpr (Format::kAdded > 0) dots = _mm512_add_epi32(dots, _mm512_set1_epi32(corrected));
+    const __m512 scale = _mm512_mul_ps(_mm512_load_ps(scales_of), _mm512_set1_ps(x.scale));
+    sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots), scale, sums);
+  };
+  __m512i parts[4];
+  if constexpr (has_halves<Format>()) {
+    for (int row = 0; row < 4; ++row) parts[row] = dot_half(x, 0, quants[row].first);
+    add_scaled(parts, half_correction(x, 0, Format::kAdded), scales.scales[2 * block]);
+    for (int row = 0; row < 4; ++row) parts[row] = dot_half(x, 16, quants[row].second);
+    add_scaled(parts, half_correction(x, 1, Format::kAdded), scales.scales[2 * block + 1]);
+  } else {
+    for (int row = 0; row < 4; ++row) parts[row] = dot(x, quants[row]);
+    int32_t corrected = 0;
+    if constexpr (Format::kAdded > 0) corrected = correction(x, Format::kAdded);
+    add_scaled(parts, corrected, scales.scales[block]);
+  }
+  if constexpr (Format::kOffsets)
+    sums = _mm512_fmadd_ps(_mm512_load_ps(scales.offsets[block]), _mm512_set1_ps(x.sum), sums);
+}
+
+// The outputs that meet in one step, one a lane. Each lane walks through its own run of `run` rows, which are one
+// stream of memory: sixteen streams are few enough for the processor's prefetcher. Where all runs begin at the same
+// place of a page, they would share one set of the first cache: then each begins a row further on and ends with its
+// first.
+struct OutputLanes {
+  alignas(64) int32_t outputs[kOutputs];
+  OutputLanes(const ProductPiece& piece, int64_t run, int64_t step) {
+    const bool turned = static_cast<size_t>(run) * piece.row_stride % 2048 == 0;
+    for (int64_t lane = 0; lane < kOutputs; ++lane)
+      outputs[lane] = static_cast<int32_t>(lane * run + (turned ? (step + lane) % run : step));
+  }
+};
+
+// What is beyond the piece repeats its last output.
 template <typename Format, typename Block, int kTokens>
-void multiply_outputs(const ProductPiece& piece, int64_t first_output) {
+void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
   const auto* x = reinterpret_cast<const Block*>(piece.x);
   const int64_t x_stride = piece.inputs / kBlock;
   const std::byte* rows[kOutputs];
-  for (int64_t output = 0; output < kOutputs; ++output)
-    rows[output] =
-        piece.weights + static_cast<size_t>(std::min(first_output + output, piece.outputs - 1)) * piece.row_stride;
+  for (int64_t lane = 0; lane < kOutputs; ++lane)
+    rows[lane] = piece.weights +
+                 static_cast<size_t>(std::min<int64_t>(lanes.outputs[lane], piece.outputs - 1)) * piece.row_stride;
   __m512 sums[kTokens];
   for (__m512& sum : sums) sum = _mm512_setzero_ps();
   Scales scales;
-  const int64_t row_bytes = tensor::info(piece.dtype).bytes * (piece.inputs / tensor::info(piece.dtype).values);
   for (int64_t input = 0; input < piece.inputs; input += kChunk) {
     const int64_t blocks = std::min(kChunk, piece.inputs - input) / kBlock;
     Format::prepare(rows, blocks, scales);
-    // Rows are more streams than the processor follows by itself. Four chunks ahead, which may be in the next sixteen
-    // rows.
     constexpr int64_t kChunkBytes = chunk_bytes<Format>();
-    const int64_t target = input / kChunk * kChunkBytes + 4 * kChunkBytes;
-    const int64_t ahead = target < row_bytes
-                              ? 4 * kChunkBytes
-                              : 4 * kChunkBytes - row_bytes + kOutputs * static_cast<int64_t>(piece.row_stride);
-    for (int64_t block = 0; block < blocks; ++block) {
-      __m512i quants[8];
-#pragma GCC unroll 8
-      for (int part = 0; part < 8; ++part) {
-        const int low = part < 4 ? part : part + 4;
-        quants[part] = Format::quants(rows[low], rows[low + 4], block);
-        // Together the blocks ask for all of a chunk.
-        _mm_prefetch(reinterpret_cast<const char*>(rows[low] + ahead + block * (kChunkBytes / 8)), _MM_HINT_T0);
-        _mm_prefetch(reinterpret_cast<const char*>(rows[low + 4] + ahead + block * (kChunkBytes / 8)), _MM_HINT_T0);
-      }
+    for (int64_t first = 0; first < blocks; first += Format::kLoaded) {
+      typename Format::Raw raw[4];
 #pragma GCC unroll 4
-      for (int token = 0; token < kTokens; ++token) {
-        const Block& activations = x[token * x_stride + input / kBlock + block];
-        __m512i parts[8];
-#pragma GCC unroll 8
-        for (int part = 0; part < 8; ++part) parts[part] = dot(activations, quants[part]);
-        const HalfSums halves = add_up(parts);
-        const auto add_scaled = [&](__m512i dots, int32_t corrected, const float* scales_of) {
-          if constexpr (Format::kAdded > 0) dots = _mm512_add_epi32(dots, _mm512_set1_epi32(corrected));
-          const __m512 scale = _mm512_mul_ps(_mm512_load_ps(scales_of), _mm512_set1_ps(activations.scale));
-          sums[token] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots), scale, sums[token]);
-        };
-        if constexpr (has_halves<Format>()) {
-          add_scaled(halves.first, half_correction(activations, 0, Format::kAdded), scales.scales[2 * block]);
-          add_scaled(halves.second, half_correction(activations, 1, Format::kAdded), scales.scales[2 * block + 1]);
-        } else {
-          int32_t corrected = 0;
-          if constexpr (Format::kAdded > 0) corrected = correction(activations, Format::kAdded);
-          add_scaled(_mm512_add_epi32(halves.first, halves.second), corrected, scales.scales[block]);
-        }
-        if constexpr (Format::kOffsets)
-          sums[token] =
-              _mm512_fmadd_ps(_mm512_load_ps(scales.offsets[block]), _mm512_set1_ps(activations.sum), sums[token]);
+      for (int64_t row = 0; row < 4; ++row)
+        raw[row] = Format::load({rows[row], rows[row + 4], rows[row + 8], rows[row + 12]}, first);
+      // Together the blocks ask for all of a chunk.
+      constexpr int64_t kBytes = Format::kLoaded * kChunkBytes / 8, kLoadsOfALine = std::max<int64_t>(1, 64 / kBytes);
+      if (first / Format::kLoaded % kLoadsOfALine == 0)
+        for (const std::byte* row : rows)
+          _mm_prefetch(reinterpret_cast<const char*>(row + kAhead + first * kChunkBytes / 8), _MM_HINT_T0);
+#pragma GCC unroll 4
+      for (int64_t block = first; block < first + Format::kLoaded; ++block) {
+        Quants quants[4];
+#pragma GCC unroll 4
+        for (int row = 0; row < 4; ++row) quants[row] = Format::quants(raw[row], block);
+#pragma GCC unroll 4
+        for (int token = 0; token < kTokens; ++token)
+          add_block<Format>(x[token * x_stride + input / kBlock + block], quants, scales, block, sums[token]);
       }
     }
     for (const std::byte*& row : rows) row += kChunkBytes;
   }
-  const auto lanes = static_cast<__mmask16>((1u << std::min(kOutputs, piece.outputs - first_output)) - 1);
+  const __m512i outputs = _mm512_load_si512(lanes.outputs);
+  const __mmask16 real = _mm512_cmplt_epi32_mask(outputs, _mm512_set1_epi32(static_cast<int>(piece.outputs)));
+  const auto gather = [&](const float* from) {
+    return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), real, outputs, from, sizeof(float));
+  };
   for (int token = 0; token < kTokens; ++token) {
-    float* y = piece.y + token * piece.y_stride + first_output;
+    float* y = piece.y + token * piece.y_stride;
     __m512 value = sums[token];
-    if (piece.scales != nullptr)
-      value = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, piece.scales + first_output), value);
-    if (piece.add) value = _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, y), value);
-    _mm512_mask_storeu_ps(y, lanes, value);
+    if (piece.scales != nullptr) value = _mm512_mul_ps(gather(piece.scales), value);
+    if (piece.add) value = _mm512_add_ps(gather(y), value);
+    _mm512_mask_i32scatter_ps(y, real, outputs, value, sizeof(float));
   }
 }
 
-// All outputs of the piece, the tokens three at a time.
+// The tokens four at a time; weights of sixteen outputs stay in the first or second cache until all have met them.
 template <typename Format, typename Block>
 bool multiply(const ProductPiece& piece) {
-  ProductPiece part = piece;
-  for (int64_t token = 0; token < piece.tokens; token += kFewRows) {
-    part.tokens = std::min(kFewRows, piece.tokens - token);
-    part.x = piece.x + static_cast<size_t>(token * (piece.inputs / kBlock)) * sizeof(Block);
-    part.y = piece.y + token * piece.y_stride;
-    for (int64_t output = 0; output < piece.outputs; output += kOutputs) switch (part.tokens) {
-        case 1: multiply_outputs<Format, Block, 1>(part, output); break;
-        case 2: multiply_outputs<Format, Block, 2>(part, output); break;
-        default: multiply_outputs<Format, Block, 3>(part, output); break;
+  constexpr int64_t kTokens = 4;
+  const int64_t run = (piece.outputs + kOutputs - 1) / kOutputs;
+  for (int64_t step = 0; step < run; ++step) {
+    const OutputLanes lanes(piece, run, step);
+    for (int64_t token = 0; token < piece.tokens; token += kTokens) {
+      ProductPiece part = piece;
+      part.tokens = std::min(kTokens, piece.tokens - token);
+      part.x = piece.x + static_cast<size_t>(token * (piece.inputs / kBlock)) * sizeof(Block);
+      part.y = piece.y + token * piece.y_stride;
+      switch (part.tokens) {
+        case 1: multiply_outputs<Format, Block, 1>(part, lanes); break;
+        case 2: multiply_outputs<Format, Block, 2>(part, lanes); break;
+        case 3: multiply_outputs<Format, Block, 3>(part, lanes); break;
+        default: multiply_outputs<Format, Block, kTokens>(part, lanes); break;
       }
+    }
   }
   return true;
 }
 
 template <typename Block>
 bool multiply_rows(const ProductPiece& piece) {
-  static_assert(kFewRows == 3);
   using tensor::DType;
   switch (piece.dtype) {
     case DType::kQ4_0: return multiply<Q4_0, Block>(piece);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Int8 products for few tokens, where the time goes into reading and unpacking weights: nothing is interleaved, each
-// output's weights meet the activations as they lie, and sums of sixteen outputs are turned into lanes afterwards. The
-// integers are the same as in kernels/vector/int8_loops.h, and so are the float sums.
+// output's weights meet the activations as they lie, and sums of sixteen outputs are turned into lanes afterwards. A
+// register holds sixteen bytes of each of four outputs: their sums are lanes after two steps. The integers are the same
+// as in kernels/vector/int8_loops.h, and so are the float sums.
 
 #include "kernels/vector/product.h"
 
 namespace paddock::kernels::avx512 {
 
-inline constexpr int64_t kFewRows = 3;
+inline constexpr int64_t kFewRows = 8;
 
 // Up to kFewRows tokens, packed as for kernels/vector/int8_loops.h. False where the format has no such product.
 bool multiply_few_rows(const ProductPiece& piece);

@@ -177,7 +177,7 @@ TEST_P(ProductTest, ARowHasTheSameBitsAloneAndInACrowd) {
     const auto x = random_rows(rows * inputs);
     const auto all = product(weights, x, 0, rows);
     int64_t first = 0;
-    for (const int64_t count : {1, 2, 3, 4, 7, 16, 17, 32, 33, 64, 1, 200, 1}) {
+    for (const int64_t count : {1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33, 64, 1, 200, 1}) {
       if (first + count > rows) break;
       const auto part = product(weights, x, first, count);
       ASSERT_EQ(std::memcmp(part.data(), &all[static_cast<size_t>(first * outputs)], part.size() * sizeof(float)), 0)
@@ -187,6 +187,21 @@ TEST_P(ProductTest, ARowHasTheSameBitsAloneAndInACrowd) {
     machine_ = std::move(*make_machine(GetParam(), 1));
     ASSERT_EQ(product(weights, x, 0, rows), all) << tensor::name(dtype) << " on one thread";
     machine_ = std::move(*make_machine(GetParam(), 2));
+  }
+}
+
+// Rows of a size that would put all streams of weights into one set of the cache: kernels walk through them in turns.
+TEST_P(ProductTest, RowsOfAWholePageAreWalkedInTurns) {
+  const int64_t inputs = 8192, outputs = 97, rows = 20;
+  const auto bytes = random_weights(DType::kQ4_1, outputs, inputs);
+  const Matrix weights = matrix_of(DType::kQ4_1, bytes.data(), outputs, inputs);
+  ASSERT_EQ(weights.row_stride % 1024, 0);
+  const auto x = random_rows(rows * inputs);
+  const auto all = product(weights, x, 0, rows);
+  for (const int64_t count : {1, 2, 8}) {
+    const auto part = product(weights, x, 3, count);
+    ASSERT_EQ(std::memcmp(part.data(), &all[static_cast<size_t>(3 * outputs)], part.size() * sizeof(float)), 0)
+        << count << " rows, " << machine_->path_of(DType::kQ4_1);
   }
 }
 
