@@ -19,10 +19,12 @@ tl::unexpected<Error> cannot(const char* what, const std::filesystem::path& path
                std::strerror(why));
 }
 
-// Closes the descriptor when the scope ends; a mapping outlives it.
+// Closes the descriptor when the scope ends, if it is still there.
 struct OpenFile {
   int descriptor;
-  ~OpenFile() { ::close(descriptor); }
+  ~OpenFile() {
+    if (descriptor >= 0) ::close(descriptor);
+  }
 };
 
 Result<struct stat> status_of(int descriptor, const std::filesystem::path& path) {
@@ -38,7 +40,7 @@ Result<struct stat> status_of(int descriptor, const std::filesystem::path& path)
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   // O_NONBLOCK: opening a named pipe must not wait for a writer.
-  const OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.descriptor < 0) return cannot("open the file", path);
   const struct stat status = TRY(status_of(file.descriptor, path));
 
@@ -50,20 +52,25 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
     if (address == MAP_FAILED) return cannot("map the file", path);
     mapped.bytes_ = {static_cast<const std::byte*>(address), size};
   }
+  mapped.descriptor_ = std::exchange(file.descriptor, -1);
   return mapped;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : bytes_(std::exchange(other.bytes_, {})), path_(std::move(other.path_)) {}
+    : bytes_(std::exchange(other.bytes_, {})),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      path_(std::move(other.path_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(bytes_, other.bytes_);
+  std::swap(descriptor_, other.descriptor_);
   std::swap(path_, other.path_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit) {

@@ -24,12 +24,23 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::filesystem::path& path() const { return path_; }
+  int descriptor() const { return descriptor_; }  // open for reading while the object lives
 
  private:
   MappedFile() = default;
 
   std::span<const std::byte> bytes_;
+  int descriptor_ = -1;
   std::filesystem::path path_;
+};
+
+// Bytes of a mapped file, which must outlive it.
+struct FilePart {
+  const MappedFile* file = nullptr;
+  size_t offset = 0;  // in the file
+  size_t size = 0;
+
+  size_t end() const { return offset + size; }
 };
 
 // The whole file as a string; refuses files of more than `limit` bytes before reading them.

@@ -154,6 +154,11 @@ const NamedTensor* Checkpoint::find(std::string_view name) const {
 
 const fs::path& Checkpoint::file_of(const NamedTensor& tensor) const { return contents_->files[tensor.file].path(); }
 
+FilePart Checkpoint::part_of(const NamedTensor& tensor) const {
+  const MappedFile& file = contents_->files[tensor.file];
+  return {&file, static_cast<size_t>(tensor.view.bytes.data() - file.bytes().data()), tensor.view.bytes.size()};
+}
+
 Checkpoint::Checkpoint(std::unique_ptr<Contents> contents) : contents_(std::move(contents)) {}
 Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
 Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;

@@ -31,6 +31,7 @@ class Checkpoint {
   const NamedTensor* find(std::string_view name) const;  // null when there is none
   const std::vector<MappedFile>& files() const;
   const std::filesystem::path& file_of(const NamedTensor& tensor) const;
+  FilePart part_of(const NamedTensor& tensor) const;  // its bytes
 
   // The folder that config.json and tokenizer.json lie in: the path itself, or the folder of the file.
   const std::filesystem::path& folder() const;

@@ -8,6 +8,7 @@
 #include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/loading.h"
 #include "cli/open_model.h"
 #include "cli/profile.h"
 #include "engine/speed.h"
@@ -68,7 +69,7 @@ Result<void> print_head(const BenchOptions& options, const Bench& bench) {
 }
 
 Result<void> run_cases(const BenchOptions& options, Bench* bench, kernels::Machine* machine) {
-  const OpenModel open = TRY(open_model(options.model.model));
+  OpenModel open = TRY(open_model(options.model.model));
   const std::vector<engine::SpeedCase> cases = cases_of(options);
   TRY_VOID(check_cases(cases, open));
   bench->path = machine->name();
@@ -78,9 +79,10 @@ Result<void> run_cases(const BenchOptions& options, Bench* bench, kernels::Machi
   kernels::ProfiledMachine profiled(machine);
   if (options.profile) machine = &profiled;
   const llama4::MemoryWishes wishes = engine::SpeedTest::wishes_for(cases, {.dtype = options.model.cache_dtype()});
-  const llama4::MemoryPlan plan = TRY(llama4::plan_memory(open.config, open.totals, wishes, *machine));
+  const llama4::MemoryPlan plan = TRY(plan_for(open, options.model, wishes, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
-  const llama4::Model model = TRY(load_planned(open, options.model, plan, machine));
+  const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine));
+  wait_for_weights(open.reading.get());
   const auto test = TRY(engine::SpeedTest::create(model, plan));
 
   Profile profile(open.config, &profiled);

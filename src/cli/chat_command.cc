@@ -77,7 +77,7 @@ Result<void> chat(const ChatOptions& options) {
   options.verbosity.apply();
   const auto machine = TRY(choose_machine(options.model));
   const std::string path = TRY(model_path(options));
-  const OpenModel open = TRY(open_model(path));
+  OpenModel open = TRY(open_model(path));
   TRY_VOID(require_tokenizer(open.text, open.path));
   const text::ChatTemplate chat_template = TRY(read_chat_template(open.text));
   const engine::SamplingParameters sampling = TRY(resolve_sampling(options.sampling, chat_sampling(open.generation)));
@@ -85,7 +85,7 @@ Result<void> chat(const ChatOptions& options) {
 
   const llama4::MemoryPlan plan = TRY(plan_chat(options, open, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
-  const llama4::Model model = TRY(load_planned(open, options.model, plan, machine.get()));
+  const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
   const auto engine = TRY(engine::Engine::create(model, plan));
 
   InterruptWatch watch(SecondInterrupt::kIsTheSame);

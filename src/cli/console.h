@@ -45,7 +45,7 @@ std::string grouped(uint64_t number);
 // second. The line goes when the object goes.
 class Progress {
  public:
-  explicit Progress(std::string what) : what_(std::move(what)) {}
+  explicit Progress(std::string what, std::string unit = "tokens") : what_(std::move(what)), unit_(std::move(unit)) {}
   ~Progress() { clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -54,7 +54,7 @@ class Progress {
   void clear();
 
  private:
-  std::string what_;
+  std::string what_, unit_;
   Stopwatch watch_;
   bool is_shown_ = false;
 };

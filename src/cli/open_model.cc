@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/log.h"
 #include "cli/console.h"
+#include "cli/loading.h"
 
 namespace paddock::cli {
 namespace {
@@ -35,6 +37,11 @@ std::vector<int32_t> all_stop_tokens(const OpenModel& open) {
   return stops;
 }
 
+// Behind the weights' bytes.
+const char* name_of(LoadMode mode) {
+  return mode == LoadMode::kRead ? " (read)" : mode == LoadMode::kLock ? " (locked)" : "";
+}
+
 void log_report(const OpenModel& open) {
   for (const llama4::ConfigNote& note : open.report.read) log_info("read {} = {}", note.key, note.text);
   for (const llama4::ConfigNote& note : open.report.inferred) log_info("inferred {} = {}", note.key, note.text);
@@ -60,13 +67,19 @@ Result<OpenModel> open_model(const std::string& path) {
   return open;
 }
 
+Result<llama4::MemoryPlan> plan_for(const OpenModel& open, const ModelOptions& options, llama4::MemoryWishes wishes,
+                                    const kernels::Machine& machine) {
+  wishes.weight_bytes = loaded_bytes(open.totals, options.load);
+  return llama4::plan_memory(open.config, open.totals, wishes, machine);
+}
+
 Result<llama4::MemoryPlan> plan_run(const OpenModel& open, const ModelOptions& options, int64_t context,
                                     const kernels::Machine& machine) {
   llama4::MemoryWishes wishes;
   wishes.context = context;
   wishes.limits.tokens = options.prefill_batch;
   wishes.cache.dtype = options.cache_dtype();
-  return llama4::plan_memory(open.config, open.totals, wishes, machine);
+  return plan_for(open, options, wishes, machine);
 }
 
 size_t memory_limit(const ModelOptions& options) {
@@ -75,10 +88,10 @@ size_t memory_limit(const ModelOptions& options) {
 
 std::string plan_line(const llama4::MemoryPlan& plan, const ModelOptions& options, const kernels::Machine& machine) {
   return fmt::format(
-      "needs {} bytes: weights {}, cache {} ({}, {} positions), scratch {}; {} available; machine {}, {} threads",
-      grouped(plan.total_bytes()), grouped(plan.weight_bytes), grouped(plan.cache_bytes), options.cache,
-      grouped(static_cast<uint64_t>(plan.context)), grouped(plan.scratch_bytes), grouped(memory_limit(options)),
-      machine.name(), machine.threads());
+      "needs {} bytes: weights {}{}, cache {} ({}, {} positions), scratch {}; {} available; machine {}, {} threads",
+      grouped(plan.total_bytes()), grouped(plan.weight_bytes), name_of(options.load), grouped(plan.cache_bytes),
+      options.cache, grouped(static_cast<uint64_t>(plan.context)), grouped(plan.scratch_bytes),
+      grouped(memory_limit(options)), machine.name(), machine.threads());
 }
 
 std::map<std::string, std::string> machine_paths(const OpenModel& open, const kernels::Machine& machine) {
@@ -89,7 +102,7 @@ std::map<std::string, std::string> machine_paths(const OpenModel& open, const ke
   return paths;
 }
 
-Result<llama4::Model> load_planned(const OpenModel& open, const ModelOptions& options, const llama4::MemoryPlan& plan,
+Result<llama4::Model> load_planned(OpenModel* open, const ModelOptions& options, const llama4::MemoryPlan& plan,
                                    kernels::Machine* machine, size_t beside) {
   const size_t limit = memory_limit(options);
   TRY_VOID(llama4::require_fit(plan, limit));
@@ -98,9 +111,15 @@ Result<llama4::Model> load_planned(const OpenModel& open, const ModelOptions& op
                  "the results need {} bytes beside the model's {}, expected at most the {} that are available; choose "
                  "fewer of them with --rows",
                  beside, plan.total_bytes(), limit);
-  for (const auto& [dtype, path] : machine_paths(open, *machine))
-    log_info("{} bytes of {} weights: {}", open.totals.bytes_by_dtype.at(dtype), dtype, path);
-  return llama4::load_model(open.checkpoint, open.config, machine);
+  for (const auto& [dtype, path] : machine_paths(*open, *machine))
+    log_info("{} bytes of {} weights: {}", open->totals.bytes_by_dtype.at(dtype), dtype, path);
+  if (!std::exchange(open->is_loaded, true)) {
+    // More than the memory holds would push out what was read before.
+    const size_t available = llama4::available_memory();
+    const bool fits = available == 0 || plan.total_bytes() <= available;
+    open->reading = TRY(bring_in_weights(open->totals, options.load, fits));
+  }
+  return llama4::load_model(open->checkpoint, open->config, machine);
 }
 
 }  // namespace paddock::cli

@@ -4,9 +4,11 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/read_ahead.h"
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/model_text.h"
@@ -27,12 +29,17 @@ struct OpenModel {
   ModelText text;
   engine::GenerationConfig generation;
   std::vector<int32_t> stop_tokens;  // that configuration, generation_config.json or tokenizer name; sorted
+
+  bool is_loaded = false;              // the weights are in memory, or on their way
+  std::unique_ptr<ReadAhead> reading;  // them; goes before the checkpoint
 };
 
 // Logs what the configuration says, what was inferred, what is ignored.
 Result<OpenModel> open_model(const std::string& path);
 
-// What a run of `context` positions needs.
+// What a run needs; of `context` positions.
+Result<llama4::MemoryPlan> plan_for(const OpenModel& open, const ModelOptions& options, llama4::MemoryWishes wishes,
+                                    const kernels::Machine& machine);
 Result<llama4::MemoryPlan> plan_run(const OpenModel& open, const ModelOptions& options, int64_t context,
                                     const kernels::Machine& machine);
 
@@ -46,9 +53,9 @@ std::string plan_line(const llama4::MemoryPlan& plan, const ModelOptions& option
 // How products with each format of the model's weights run on the machine.
 std::map<std::string, std::string> machine_paths(const OpenModel& open, const kernels::Machine& machine);
 
-// The weights bound to the machine. Refuses when the plan and `beside` bytes more do not fit. The open model and the
-// machine must outlive the result.
-Result<llama4::Model> load_planned(const OpenModel& open, const ModelOptions& options, const llama4::MemoryPlan& plan,
+// The weights in memory (cli/loading.h) and bound to the machine. Refuses before it reads when the plan and `beside`
+// bytes more do not fit. The open model and the machine must outlive the result.
+Result<llama4::Model> load_planned(OpenModel* open, const ModelOptions& options, const llama4::MemoryPlan& plan,
                                    kernels::Machine* machine, size_t beside = 0);
 
 }  // namespace paddock::cli

@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <map>
+#include <string>
 
 #include "base/log.h"
 #include "kernels/choose.h"
@@ -47,6 +49,14 @@ void add_model_options(CLI::App& command, ModelOptions* options) {
                   "bytes that the plan may need, with K, M or G for powers of 1024; otherwise what is available")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(uint64_t{1}, UINT64_MAX));
+  command
+      .add_option(
+          "--load", options->load,
+          "map: use weights where the file is mapped, reading ahead what is not in memory; read: into memory of "
+          "its own; lock: mapped, and never given up by the system")
+      ->transform(CLI::Transformer(std::map<std::string, LoadMode>{
+          {"map", LoadMode::kMap}, {"read", LoadMode::kRead}, {"lock", LoadMode::kLock}}))
+      ->option_text("map, read or lock [map]");
 }
 
 void add_verbosity(CLI::App& command, Verbosity* verbosity) {

@@ -18,15 +18,20 @@ class App;
 
 namespace paddock::cli {
 
+// Where weights are while the model runs: in the page cache, which is filled ahead of use; in memory of the process;
+// in the page cache, which must keep them.
+enum class LoadMode { kMap, kRead, kLock };
+
 // How the model is run.
 struct ModelOptions {
-  std::string model;    // path
-  std::string machine;  // empty: the environment's choice, else the best
-  int threads = 0;      // 0: one for each processor
-  bool exact = false;   // no rounded activations
-  std::string cache = "f32";  // exact; f16 halves the bytes and moves logits in the second decimal
+  std::string model;                     // path
+  std::string machine;                   // empty: the environment's choice, else the best
+  int threads = 0;                       // 0: one for each processor
+  bool exact = false;                    // no rounded activations
+  std::string cache = "f32";             // exact; f16 halves the bytes and moves logits in the second decimal
   int64_t prefill_batch = 512;           // tokens that a step computes at most
   std::optional<uint64_t> memory_limit;  // bytes; otherwise what is available
+  LoadMode load = LoadMode::kMap;
 
   tensor::DType cache_dtype() const { return cache == "f32" ? tensor::DType::kF32 : tensor::DType::kF16; }
 };

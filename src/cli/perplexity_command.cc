@@ -85,14 +85,14 @@ Result<void> print_run(const PerplexityOptions& options, const kernels::Machine&
 Result<void> run_perplexity(const PerplexityOptions& options) {
   options.verbosity.apply();
   const auto machine = TRY(choose_machine(options.model));
-  const OpenModel open = TRY(open_model(options.model.model));
+  OpenModel open = TRY(open_model(options.model.model));
   if (options.chunk > open.config.context)
     return error(ErrorCode::kLimit, "--chunk: expected at most the checkpoint's context of {}, found {}",
                  open.config.context, options.chunk);
   const auto chunks = TRY(read_chunks(options, open));
   const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, options.chunk, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
-  const llama4::Model model = TRY(load_planned(open, options.model, plan, machine.get()));
+  const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
 
   std::unique_ptr<kernels::Machine> exact_machine;
   llama4::Model exact;
@@ -100,7 +100,7 @@ Result<void> run_perplexity(const PerplexityOptions& options) {
     ModelOptions exactly = options.model;
     exactly.exact = true;
     exact_machine = TRY(choose_machine(exactly));
-    exact = TRY(load_planned(open, exactly, plan, exact_machine.get()));
+    exact = TRY(load_planned(&open, exactly, plan, exact_machine.get()));
   }
   Progress progress("chunks");
   const auto run = TRY(engine::perplexity(model, options.compare ? &exact : nullptr, plan, chunks, [&](int64_t done) {

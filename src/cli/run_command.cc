@@ -116,7 +116,7 @@ Result<void> run(const RunOptions& options) {
   engine::SamplingParameters sampling = TRY(resolve_sampling(options.sampling, greedy));
   sampling.top_logprobs = options.logprobs.value_or(-1);
   const auto machine = TRY(choose_machine(options.model));
-  const OpenModel open = TRY(open_model(options.model.model));
+  OpenModel open = TRY(open_model(options.model.model));
   TRY_VOID(engine::check_sampling(sampling, open.config.vocabulary));
   if (!options.stop_strings.empty()) TRY_VOID(require_tokenizer(open.text, open.path));
 
@@ -124,7 +124,7 @@ Result<void> run(const RunOptions& options) {
   const int64_t context = TRY(context_for(options, open, static_cast<int64_t>(prompt.size())));
   const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, context, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
-  const llama4::Model model = TRY(load_planned(open, options.model, plan, machine.get()));
+  const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
   const auto engine = TRY(engine::Engine::create(model, plan));
   if (!open.text.tokenizer) note("{}: no tokenizer: the answer is token ids without text", open.path);
 

@@ -72,7 +72,7 @@ Result<void> score(const ScoreOptions& options) {
   ModelOptions model_options = options.model;
   model_options.exact = !options.rounded;  // a score is a proof: only what the weights say
   const auto machine = TRY(choose_machine(model_options));
-  const OpenModel open = TRY(open_model(options.model.model));
+  OpenModel open = TRY(open_model(options.model.model));
   const std::vector<int32_t> tokens = TRY(read_text_or_tokens(options, open));
   const auto count = static_cast<int64_t>(tokens.size());
   if (count > open.config.context)
@@ -85,7 +85,7 @@ Result<void> score(const ScoreOptions& options) {
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const CaptureWishes wishes{!options.logits.empty(), !options.hidden.empty(), rows};
   const llama4::Model model =
-      TRY(load_planned(open, options.model, plan, machine.get(), capture_bytes(open.config, wishes)));
+      TRY(load_planned(&open, options.model, plan, machine.get(), capture_bytes(open.config, wishes)));
 
   Capture capture(open.config, wishes);
   Progress progress("scoring");

@@ -46,7 +46,7 @@ Result<MemoryPlan> plan_memory(const Config& config, const WeightTotals& totals,
     plan.cache_pages[group] = pages * plan.sequences;
     plan.cache_bytes += static_cast<size_t>(plan.cache_pages[group]) * shape[group].page_bytes();
   }
-  plan.weight_bytes = totals.bytes;
+  plan.weight_bytes = wishes.weight_bytes > 0 ? wishes.weight_bytes : totals.bytes;
   const int64_t widest =
       std::max({config.width, config.dense_width, config.expert_width, config.query_heads * config.head_width,
                 (plan.cache.page_positions * (2 * config.head_width + 1))});

@@ -22,7 +22,7 @@ struct MemoryPlan {
   CacheSettings cache;
   std::array<int64_t, cache::kGroups> cache_pages = {};  // capacity of each pool
 
-  size_t weight_bytes = 0;   // mapped from the file
+  size_t weight_bytes = 0;   // of the file, or as they are loaded
   size_t cache_bytes = 0;    // touched only as far as sequences grow
   size_t scratch_bytes = 0;  // activations and the machine's own
 
@@ -35,6 +35,7 @@ struct MemoryWishes {
   int64_t sequences = 1;
   StepLimits limits;
   CacheSettings cache;
+  size_t weight_bytes = 0;  // that the weights take when they are not used where the file is mapped; 0: they are
 };
 
 // A context beyond the checkpoint's limit is an error.

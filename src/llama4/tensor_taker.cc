@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "llama4/tensor_taker.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "tensor/decode.h"
@@ -31,7 +33,7 @@ kernels::Matrix matrix_handle(const NamedTensor& tensor, kernels::Address weight
 
 }  // namespace
 
-Result<const NamedTensor*> TensorTaker::take(const std::string& name, const tensor::Shape& shape) {
+Result<const NamedTensor*> TensorTaker::take(const std::string& name, const tensor::Shape& shape, UsedBy used_by) {
   const NamedTensor* tensor = checkpoint_.find(name);
   if (tensor == nullptr)
     return error(ErrorCode::kBadFile,
@@ -49,9 +51,15 @@ Result<const NamedTensor*> TensorTaker::take(const std::string& name, const tens
   if (!taken_.insert(tensor->name).second)
     return error(ErrorCode::kBadFile, "{}: tensor {} is called for twice by the configuration", file, name);
   totals_->text_parameters += tensor->view.values();
-  totals_->bytes += tensor->view.bytes.size();
-  totals_->bytes_by_dtype[std::string(tensor::name(tensor->view.dtype))] += tensor->view.bytes.size();
+  count(*tensor, used_by);
   return tensor;
+}
+
+void TensorTaker::count(const NamedTensor& tensor, UsedBy used_by) {
+  totals_->bytes += tensor.view.bytes.size();
+  totals_->bytes_by_dtype[std::string(tensor::name(tensor.view.dtype))] += tensor.view.bytes.size();
+  auto& parts = used_by == UsedBy::kEveryToken ? totals_->always_read : totals_->sometimes_read;
+  parts.push_back(checkpoint_.part_of(tensor));
 }
 
 void TensorTaker::take_unchecked(std::string_view name) {
@@ -75,7 +83,7 @@ Result<void> TensorTaker::require_finite(const NamedTensor& tensor) const {
   return {};
 }
 
-Result<void> TensorTaker::attach_scales(const std::string& name, kernels::Matrix* matrix) {
+Result<void> TensorTaker::attach_scales(const std::string& name, UsedBy used_by, kernels::Matrix* matrix) {
   if (matrix->dtype != tensor::DType::kF8E4M3) return {};
   const std::string scale_name = name + "_scale";
   const NamedTensor* tensor = checkpoint_.find(scale_name);
@@ -96,24 +104,23 @@ Result<void> TensorTaker::attach_scales(const std::string& name, kernels::Matrix
                  tensor::name(tensor->view.dtype));
   TRY_VOID(require_finite(*tensor));
   taken_.insert(tensor->name);
-  totals_->bytes += tensor->view.bytes.size();
-  totals_->bytes_by_dtype[std::string(tensor::name(tensor->view.dtype))] += tensor->view.bytes.size();
+  count(*tensor, used_by);
   matrix->scales = TRY(adopt(*tensor));
   matrix->scale_dtype = tensor->view.dtype;
   matrix->scale_count = values;
   return {};
 }
 
-Result<kernels::Matrix> TensorTaker::matrix(const std::string& name, int64_t outputs, int64_t inputs) {
-  const NamedTensor* tensor = TRY(take(name, {outputs, inputs}));
+Result<kernels::Matrix> TensorTaker::matrix(const std::string& name, int64_t outputs, int64_t inputs, UsedBy used_by) {
+  const NamedTensor* tensor = TRY(take(name, {outputs, inputs}, used_by));
   kernels::Matrix matrix = matrix_handle(*tensor, TRY(adopt(*tensor)), outputs, inputs);
-  TRY_VOID(attach_scales(name, &matrix));
+  TRY_VOID(attach_scales(name, used_by, &matrix));
   return matrix;
 }
 
 Result<std::vector<kernels::Matrix>> TensorTaker::stacked(const std::string& name, int64_t experts, int64_t outputs,
                                                           int64_t inputs) {
-  const NamedTensor* tensor = TRY(take(name, {experts, outputs, inputs}));
+  const NamedTensor* tensor = TRY(take(name, {experts, outputs, inputs}, UsedBy::kSomeTokens));
   const kernels::Address start = TRY(adopt(*tensor));
   std::vector<kernels::Matrix> matrices;
   for (int64_t expert = 0; expert < experts; ++expert) {
@@ -125,7 +132,7 @@ Result<std::vector<kernels::Matrix>> TensorTaker::stacked(const std::string& nam
 
 Result<std::vector<kernels::Matrix>> TensorTaker::stacked_input_major(const std::string& name, int64_t experts,
                                                                       int64_t inputs, int64_t outputs) {
-  const NamedTensor* tensor = TRY(take(name, {experts, inputs, outputs}));
+  const NamedTensor* tensor = TRY(take(name, {experts, inputs, outputs}, UsedBy::kSomeTokens));
   if (tensor::is_block_format(tensor->view.dtype) || tensor->view.dtype == tensor::DType::kF8E4M3)
     return error(ErrorCode::kUnsupported, "{}: tensor {}: expected F32, F16 or BF16 for fused experts, found {}",
                  checkpoint_.file_of(*tensor).string(), name, tensor::name(tensor->view.dtype));
@@ -143,7 +150,7 @@ Result<std::vector<kernels::Matrix>> TensorTaker::stacked_input_major(const std:
 }
 
 Result<kernels::NormWeight> TensorTaker::norm(const std::string& name, int64_t width) {
-  const NamedTensor* tensor = TRY(take(name, {width}));
+  const NamedTensor* tensor = TRY(take(name, {width}, UsedBy::kEveryToken));
   if (machine_ != nullptr) TRY_VOID(require_finite(*tensor));
   return kernels::NormWeight{TRY(adopt(*tensor)), tensor->view.dtype, width};
 }
@@ -169,6 +176,9 @@ Result<void> TensorTaker::finish() {
                  "configuration and weights are not of one model",
                  checkpoint_.file_of(*first_extra).string(), extra, extra == 1 ? "" : "s", first_extra->name,
                  tensor::to_string(first_extra->view.shape));
+  // Files lie one after the other in the checkpoint's list.
+  for (auto* parts : {&totals_->always_read, &totals_->sometimes_read})
+    std::ranges::sort(*parts, {}, [](const FilePart& part) { return std::pair(part.file, part.offset); });
   for (const auto& [family, count] : bystanders)
     totals_->unused.push_back(fmt::format("{} tensors: {}", count, family));
   return {};

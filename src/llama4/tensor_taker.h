@@ -13,6 +13,9 @@
 
 namespace paddock::llama4 {
 
+// Whether every token needs a tensor, or some need a part of it: a row of the embedding, an expert.
+enum class UsedBy { kEveryToken, kSomeTokens };
+
 class TensorTaker {
  public:
   TensorTaker(const checkpoint::Checkpoint& checkpoint, Quantization quantization, kernels::Machine* machine,
@@ -20,7 +23,8 @@ class TensorTaker {
       : checkpoint_(checkpoint), quantization_(quantization), machine_(machine), totals_(totals) {}
 
   // A Linear layer's weight [outputs, inputs], with its row scales if it is stored in 8-bit floats.
-  Result<kernels::Matrix> matrix(const std::string& name, int64_t outputs, int64_t inputs);
+  Result<kernels::Matrix> matrix(const std::string& name, int64_t outputs, int64_t inputs,
+                                 UsedBy used_by = UsedBy::kEveryToken);
 
   // [experts, outputs, inputs], one matrix for each expert (GGUF).
   Result<std::vector<kernels::Matrix>> stacked(const std::string& name, int64_t experts, int64_t outputs,
@@ -42,9 +46,10 @@ class TensorTaker {
   Result<void> finish();
 
  private:
-  Result<const checkpoint::NamedTensor*> take(const std::string& name, const tensor::Shape& shape);
+  Result<const checkpoint::NamedTensor*> take(const std::string& name, const tensor::Shape& shape, UsedBy used_by);
+  void count(const checkpoint::NamedTensor& tensor, UsedBy used_by);
   Result<kernels::Address> adopt(const checkpoint::NamedTensor& tensor);
-  Result<void> attach_scales(const std::string& name, kernels::Matrix* matrix);
+  Result<void> attach_scales(const std::string& name, UsedBy used_by, kernels::Matrix* matrix);
   Result<void> require_finite(const checkpoint::NamedTensor& tensor) const;
 
   const checkpoint::Checkpoint& checkpoint_;

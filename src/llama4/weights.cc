@@ -28,7 +28,7 @@ class Loader {
     // Checkpoints with a vision part keep the text part under a prefix.
     const std::string prefix = taker_.has("language_model.model.embed_tokens.weight") ? "language_model." : "";
     Weights weights;
-    weights.embedding = TRY(taker_.matrix(prefix + "model.embed_tokens.weight", config_.vocabulary, config_.width));
+    weights.embedding = TRY(embedding(prefix + "model.embed_tokens.weight"));
     for (size_t layer = 0; layer < config_.layers.size(); ++layer)
       weights.layers.push_back(
           TRY(hugging_face_layer(fmt::format("{}model.layers.{}.", prefix, layer), config_.layers[layer])));
@@ -41,7 +41,7 @@ class Loader {
 
   Result<Weights> load_gguf() {
     Weights weights;
-    weights.embedding = TRY(taker_.matrix("token_embd.weight", config_.vocabulary, config_.width));
+    weights.embedding = TRY(embedding("token_embd.weight"));
     for (size_t layer = 0; layer < config_.layers.size(); ++layer)
       weights.layers.push_back(TRY(gguf_layer(fmt::format("blk.{}.", layer), config_.layers[layer])));
     weights.final_norm = TRY(taker_.norm("output_norm.weight", config_.width));
@@ -55,16 +55,22 @@ class Loader {
   int64_t query_width() const { return config_.query_heads * config_.head_width; }
   int64_t kv_width() const { return config_.kv_heads * config_.head_width; }
 
+  Result<Matrix> embedding(const std::string& name) {
+    return taker_.matrix(name, config_.vocabulary, config_.width,
+                         config_.tied_head ? UsedBy::kEveryToken : UsedBy::kSomeTokens);
+  }
   Result<ExpertWeights> linear_mlp(const std::string& gate, const std::string& up, const std::string& down,
-                                   int64_t width) {
+                                   int64_t width, UsedBy used_by = UsedBy::kEveryToken) {
     ExpertWeights mlp;
-    mlp.gate = TRY(taker_.matrix(gate, width, config_.width));
-    mlp.up = TRY(taker_.matrix(up, width, config_.width));
-    mlp.down = TRY(taker_.matrix(down, config_.width, width));
+    mlp.gate = TRY(taker_.matrix(gate, width, config_.width, used_by));
+    mlp.up = TRY(taker_.matrix(up, width, config_.width, used_by));
+    mlp.down = TRY(taker_.matrix(down, config_.width, width, used_by));
     return mlp;
   }
-  Result<ExpertWeights> hugging_face_mlp(const std::string& prefix, int64_t width) {
-    return linear_mlp(prefix + "gate_proj.weight", prefix + "up_proj.weight", prefix + "down_proj.weight", width);
+  Result<ExpertWeights> hugging_face_mlp(const std::string& prefix, int64_t width,
+                                         UsedBy used_by = UsedBy::kEveryToken) {
+    return linear_mlp(prefix + "gate_proj.weight", prefix + "up_proj.weight", prefix + "down_proj.weight", width,
+                      used_by);
   }
 
   Result<LayerWeights> hugging_face_layer(const std::string& prefix, const LayerPlan& plan) {
@@ -92,7 +98,8 @@ class Loader {
     std::vector<ExpertWeights> experts;
     if (taker_.has(prefix + "0.gate_proj.weight")) {
       for (int64_t expert = 0; expert < config_.experts; ++expert)
-        experts.push_back(TRY(hugging_face_mlp(fmt::format("{}{}.", prefix, expert), config_.expert_width)));
+        experts.push_back(
+            TRY(hugging_face_mlp(fmt::format("{}{}.", prefix, expert), config_.expert_width, UsedBy::kSomeTokens)));
       return experts;
     }
     const auto gate_up = TRY(

@@ -40,6 +40,9 @@ struct WeightTotals {
   int64_t expert_parameters = 0;  // of all routed experts
   size_t bytes = 0;               // of the text model's tensors
   std::map<std::string, size_t> bytes_by_dtype;
+  // The same bytes in their files, in the order of these: what every token needs, and what its id or the router
+  // chooses from.
+  std::vector<FilePart> always_read, sometimes_read;
   std::vector<std::string> unused;  // families of tensors of the file that text does not use, with counts
 };
 
