@@ -10,40 +10,8 @@
 namespace paddock::engine {
 namespace {
 
-// A logit that is not a number (from broken weights) can never be chosen.
-float usable(float logit) { return std::isnan(logit) ? -std::numeric_limits<float>::infinity() : logit; }
-
-int32_t most_likely(std::span<const float> logits) {
-  size_t best = 0;
-  for (size_t token = 1; token < logits.size(); ++token)
-    if (usable(logits[token]) > usable(logits[best])) best = token;
-  return static_cast<int32_t>(best);
-}
-
-// ln of the sum of exp(logits).
-double log_sum_exp(std::span<const float> logits) {
-  const double maximum = usable(logits[static_cast<size_t>(most_likely(logits))]);
-  if (!std::isfinite(maximum)) return maximum;
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(usable(logit)) - maximum);
-  return maximum + std::log(sum);
-}
-
-std::vector<std::pair<int32_t, float>> best_tokens(std::span<const float> logits, double normaliser, int32_t count) {
-  std::vector<int32_t> order(logits.size());
-  for (size_t token = 0; token < order.size(); ++token) order[token] = static_cast<int32_t>(token);
-  const auto wanted = std::min<ptrdiff_t>(count, static_cast<ptrdiff_t>(order.size()));
-  std::partial_sort(order.begin(), order.begin() + wanted, order.end(), [&](int32_t a, int32_t b) {
-    const float logit_a = usable(logits[static_cast<size_t>(a)]), logit_b = usable(logits[static_cast<size_t>(b)]);
-    return logit_a > logit_b || (logit_a == logit_b && a < b);
-  });
-  std::vector<std::pair<int32_t, float>> best;
-  for (ptrdiff_t rank = 0; rank < wanted; ++rank) {
-    const int32_t token = order[static_cast<size_t>(rank)];
-    best.emplace_back(token, static_cast<float>(logits[static_cast<size_t>(token)] - normaliser));
-  }
-  return best;
-}
+// What is less likely beside the best is beyond the resolution of the random number.
+constexpr float kLeastWeight = 0x1p-60f;
 
 Result<void> in_range(const char* what, double value, double least, double most) {
   if (value >= least && value <= most) return {};
@@ -94,29 +62,15 @@ Sampler::Choice Sampler::sample(std::span<float> logits) {
   std::vector<std::pair<int32_t, float>> best;
   std::vector<float> untouched;
   if (parameters_.top_logprobs >= 0) {
-    normaliser = log_sum_exp(logits);
-    best = best_tokens(logits, normaliser, parameters_.top_logprobs);
+    normaliser = likelihoods_.log_sum_exp(logits);
+    for (const int32_t token : likelihoods_.most_likely(logits, parameters_.top_logprobs))
+      best.emplace_back(token, static_cast<float>(logits[static_cast<size_t>(token)] - normaliser));
     untouched.assign(logits.begin(), logits.end());
   }
 
   apply_penalties(logits);
-  if (parameters_.temperature == 0) {
-    choice.token = most_likely(logits);
-  } else {
-    const std::span<const Candidate> candidates = shortlist(logits);
-    double total = 0;
-    for (const Candidate& candidate : candidates)
-      total += std::exp(static_cast<double>(candidate.logit) - candidates[0].logit);
-    double left = uniform() * total;
-    choice.token = candidates.back().token;
-    for (const Candidate& candidate : candidates) {
-      left -= std::exp(static_cast<double>(candidate.logit) - candidates[0].logit);
-      if (left < 0) {
-        choice.token = candidate.token;
-        break;
-      }
-    }
-  }
+  choice.token = likelihoods_.most_likely(logits);
+  if (parameters_.temperature > 0) choice.token = draw(logits, choice.token);
 
   if (parameters_.top_logprobs >= 0)
     choice.logprobs = LogProbabilities{static_cast<float>(untouched[static_cast<size_t>(choice.token)] - normaliser),
@@ -138,41 +92,19 @@ void Sampler::apply_penalties(std::span<float> logits) const {
   for (const auto& [token, bias] : parameters_.logit_bias) logit_of(token) += bias;
 }
 
-// The tokens that may be drawn, most likely first where an order is needed, with logits divided by the temperature. The
-// first is always the most likely.
-std::span<const Sampler::Candidate> Sampler::shortlist(std::span<const float> logits) {
-  const auto more_likely = [](const Candidate& a, const Candidate& b) {
-    return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
-  };
-  const int32_t best = most_likely(logits);
-  const float maximum = usable(logits[static_cast<size_t>(best)]) / parameters_.temperature;
-  // What lies this far below the best has less than 2^-60 of its probability: beyond the resolution of the random
-  // number.
-  float least = maximum - 42.0f;
-  if (parameters_.min_p > 0) least = std::max(least, maximum + std::log(parameters_.min_p));
-
-  candidates_.clear();
-  candidates_.push_back({maximum, best});
-  for (size_t token = 0; token < logits.size(); ++token) {
-    const float logit = usable(logits[token]) / parameters_.temperature;
-    if (logit >= least && static_cast<int32_t>(token) != best)
-      candidates_.push_back({logit, static_cast<int32_t>(token)});
-  }
-  if (parameters_.top_k > 0 && static_cast<size_t>(parameters_.top_k) < candidates_.size()) {
-    std::partial_sort(candidates_.begin(), candidates_.begin() + parameters_.top_k, candidates_.end(), more_likely);
-    candidates_.resize(static_cast<size_t>(parameters_.top_k));
-  }
-  if (parameters_.top_p < 1) {
-    std::sort(candidates_.begin(), candidates_.end(), more_likely);
-    double total = 0;
-    for (const Candidate& candidate : candidates_) total += std::exp(static_cast<double>(candidate.logit) - maximum);
-    double reached = 0;
-    size_t kept = 0;
-    while (kept < candidates_.size() && (kept == 0 || reached < parameters_.top_p * total))
-      reached += std::exp(static_cast<double>(candidates_[kept++].logit) - maximum);
-    candidates_.resize(kept);
-  }
-  return candidates_;
+int32_t Sampler::draw(std::span<const float> logits, int32_t best) {
+  const kernels::Softening softening = {
+      .maximum = logits[static_cast<size_t>(best)],
+      .inverse_temperature = std::min(1 / parameters_.temperature, std::numeric_limits<float>::max()),
+      .least = std::max(parameters_.min_p, kLeastWeight)};
+  const auto vocabulary = static_cast<int64_t>(logits.size());
+  const bool some = parameters_.top_k > 0 && parameters_.top_k < vocabulary;
+  if (some)
+    likelihoods_.weigh_most_likely(logits, parameters_.top_k, softening);
+  else
+    likelihoods_.weigh_all(logits, softening);
+  if (parameters_.top_p < 1) likelihoods_.keep_nucleus(parameters_.top_p);
+  return likelihoods_.at(uniform()).value_or(best);
 }
 
 // SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): a stream for each seed, 53 bits for each number in [0, 1).

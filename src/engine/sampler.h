@@ -3,12 +3,14 @@
 // Logits to a token, with the request's own random stream.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/likelihoods.h"
 #include "engine/request.h"
 
 namespace paddock::engine {
@@ -30,12 +32,8 @@ class Sampler {
   Choice sample(std::span<float> logits);
 
  private:
-  struct Candidate {
-    float logit;
-    int32_t token;
-  };
   void apply_penalties(std::span<float> logits) const;
-  std::span<const Candidate> shortlist(std::span<const float> logits);
+  int32_t draw(std::span<const float> logits, int32_t best);
   double uniform();
 
   SamplingParameters parameters_;
@@ -43,7 +41,7 @@ class Sampler {
   std::unordered_map<int32_t, int32_t> said_;  // token -> times in the answer
   std::unordered_map<int32_t, int32_t>
       seen_;  // token -> times in prompt or answer; kept only for the repetition penalty
-  std::vector<Candidate> candidates_;
+  Likelihoods likelihoods_;
 };
 
 }  // namespace paddock::engine

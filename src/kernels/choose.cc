@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "kernels/contracts/likelihoods.h"
 #include "kernels/cpu/features.h"
 #include "kernels/reference/machine.h"
+#include "kernels/vector/likelihood_kernels.h"
 #include "kernels/vector/machine.h"
 
 namespace paddock::kernels {
@@ -60,6 +62,12 @@ Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads
                  fmt::join(available, ", "), name, choice == all.end() ? "" : ", which this processor does not have");
   if (!choice->target) return std::make_unique<ReferenceMachine>(threads);
   return std::make_unique<VectorMachine>(*choice->target, threads, exact);
+}
+
+// Not a part of the machine, because nobody can tell them apart by what they give.
+const LikelihoodKernels& likelihood_kernels() {
+  const CpuFeatures& cpu = cpu_features();
+  return cpu.avx512 ? avx512::kLikelihoodKernels : cpu.avx2 ? avx2::kLikelihoodKernels : reference::kLikelihoodKernels;
 }
 
 }  // namespace paddock::kernels

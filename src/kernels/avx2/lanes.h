@@ -57,6 +57,10 @@ struct Lanes {
   static Floats where_less(Floats a, Floats b, Floats x, Floats y) {
     return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
   }
+  // A bit for each lane where a >= b.
+  static uint32_t at_least(Floats a, Floats b) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)));
+  }
   // Lanes [begin, end) of x, both at most kCount; `others` elsewhere.
   static Floats between(Floats x, int64_t begin, int64_t end, Floats others) {
     const __m256i inside = _mm256_andnot_si256(first(begin), first(end));

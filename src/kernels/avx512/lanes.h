@@ -50,6 +50,8 @@ struct Lanes {
   static Floats where_less(Floats a, Floats b, Floats x, Floats y) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
   }
+  // A bit for each lane where a >= b.
+  static uint32_t at_least(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
   // Lanes [begin, end) of x, both at most kCount; `others` elsewhere.
   static Floats between(Floats x, int64_t begin, int64_t end, Floats others) {
     return _mm512_mask_blend_ps(static_cast<__mmask16>(first(end) & ~first(begin)), others, x);
