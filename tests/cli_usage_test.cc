@@ -137,6 +137,15 @@ TEST(CliUsage, TheMachineCanBeForcedAndIsLogged) {
   EXPECT_THAT(ran.err, HasSubstr("inferred moe_layers = all layers"));
 }
 
+// "needs 1,234 bytes: ..." as 1234.
+int64_t planned_bytes(const Ran& ran) {
+  const std::string line = ran.err.substr(ran.err.find("needs ") + 6);
+  std::string digits;
+  for (const char each : line.substr(0, line.find(" bytes")))
+    if (each != ',') digits += each;
+  return std::stoll(digits);
+}
+
 TEST(CliUsage, APlanThatDoesNotFitIsRefusedBeforeLoading) {
   const ScratchFolder scratch;
   const std::string ids = scratch.write("ids.json", "[1, 2, 3]");
@@ -144,8 +153,7 @@ TEST(CliUsage, APlanThatDoesNotFitIsRefusedBeforeLoading) {
                  AllOf(HasSubstr("weights 787392"), HasSubstr("expected at most the 102400 that are available"),
                        HasSubstr("--context")));
   // What is kept for the results counts too: 3 rows of 1024 logits.
-  const Json inspected = run_json({"inspect", model("tiny-odd"), "--json", "--context", "3", "--threads", "1"});
-  const int64_t needed = inspected.at("memory_plan").at("total").get<int64_t>();
+  const int64_t needed = planned_bytes(run_program({"score", model("tiny-odd"), "--tokens", ids, "--threads", "1"}));
   const auto score = [&](int64_t limit, const Arguments& more) {
     Arguments arguments = {"score", model("tiny-odd"), "--tokens",           ids, "-q", "--threads",
                            "1",     "--memory-limit",  std::to_string(limit)};

@@ -38,7 +38,10 @@ TEST(MemoryPlan, ScoutsCacheIsGlobalLayersPlusOneChunk) {
   EXPECT_EQ(plan->cache_bytes, 1048576ull * 48 * 1024 + 137ull * 64 * 144 * 1024);
   EXPECT_EQ(plan->weight_bytes, 1000u);
   EXPECT_EQ(plan->total_bytes(), plan->weight_bytes + plan->cache_bytes + plan->scratch_bytes);
-  EXPECT_EQ(plan->scratch_bytes, activation_bytes(scout(), plan->limits) + machine.private_bytes(8192, 512));
+  EXPECT_EQ(plan->peak_bytes(), plan->total_bytes() + plan->program_bytes);
+  // Without products, the reference's own is a page of keys and values for each thread.
+  EXPECT_EQ(plan->scratch_bytes, activation_bytes(scout(), plan->limits) + 2 * 64 * (2 * 128 + 1) * sizeof(float));
+  EXPECT_GT(plan->program_bytes, 0u);
 }
 
 TEST(MemoryPlan, NothingMeansTheCheckpointsLimit) {
@@ -70,6 +73,20 @@ TEST(MemoryPlan, ActivationsTakeWhatThePlanSays) {
   ASSERT_TRUE(activations);
   EXPECT_EQ(activations->memory.bytes(), activation_bytes(config, limits));
   EXPECT_EQ(activations->logits_RV.width, 100);
+}
+
+// The widest output-major product needs a row, an input-major one a sum for each row and 64 outputs; experts are split
+// among the tokens' rows.
+TEST(MemoryPlan, ProductsThatRunInFloatsKeepRowsOrSums) {
+  kernels::ReferenceMachine machine(2);
+  kernels::StepShape step{.tokens = 100, .width = 64, .head_width = 1, .page_positions = 1};
+  step.products.push_back({.inputs = 9000, .rows = 100, .matrices = {{}}});
+  EXPECT_EQ(machine.private_bytes(step), 2 * 9000 * sizeof(float));
+  const kernels::ProductSet::Stored input_major{tensor::DType::kBF16, kernels::MatrixOrder::kInputMajor};
+  step.products.push_back({.inputs = 64, .rows = 300, .matrices = {input_major}});
+  EXPECT_EQ(machine.private_bytes(step), 2 * 301 * 64 * sizeof(float));
+  step.products.back().groups = 8;  // a token goes to an expert once at most
+  EXPECT_EQ(machine.private_bytes(step), 2 * 9000 * sizeof(float));
 }
 
 TEST(AvailableMemory, IsKnownHere) { EXPECT_GT(available_memory(), size_t{1} << 20); }

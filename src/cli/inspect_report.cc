@@ -199,6 +199,7 @@ Json inspection_json(const Inspection& inspection) {
             {"weights", plan.weight_bytes},
             {"cache", plan.cache_bytes},
             {"scratch", plan.scratch_bytes},
+            {"program", plan.program_bytes},
             {"total", plan.total_bytes()},
             {"available", inspection.available_bytes}}},
           {"tokenizer", tokenizer_json(open)},
@@ -222,10 +223,12 @@ std::string inspection_text(const Inspection& inspection) {
   else
     table.row("tokenizer", "none");
   table.row("stop", "{}", fmt::join(open.stop_tokens, ", "));
-  table.row("memory", "{} bytes for {} positions: weights {}, cache {} ({}), scratch {}; {} available",
-            grouped(plan.total_bytes()), grouped_signed(plan.context), grouped(plan.weight_bytes),
-            grouped(plan.cache_bytes), tensor::name(plan.cache.dtype), grouped(plan.scratch_bytes),
-            grouped(inspection.available_bytes));
+  table.row(
+      "memory",
+      "{} bytes for {} positions: weights {}, cache {} ({}), scratch {}; the program holds {} already; {} available",
+      grouped(plan.total_bytes()), grouped_signed(plan.context), grouped(plan.weight_bytes), grouped(plan.cache_bytes),
+      tensor::name(plan.cache.dtype), grouped(plan.scratch_bytes), grouped(plan.program_bytes),
+      grouped(inspection.available_bytes));
   table.row("machine", "{}, {} threads", inspection.machine.name(), inspection.machine.threads());
   for (const auto& [dtype, path] : machine_paths(open, inspection.machine)) table.row("", "{}: {}", dtype, path);
   add_notes(open.report, &table);

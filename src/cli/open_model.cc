@@ -15,6 +15,7 @@ namespace paddock::cli {
 namespace {
 
 constexpr size_t kGenerationConfigLimit = size_t{16} << 20;  // bytes
+constexpr int64_t kScoredRows = 64;                          // of a step whose logits are all read
 
 // Of safetensors: a GGUF file may lie among strangers.
 Result<engine::GenerationConfig> read_generation_config(const checkpoint::Checkpoint& checkpoint) {
@@ -51,6 +52,16 @@ void log_report(const OpenModel& open) {
   log_info("tokens that end an answer: {}", fmt::join(open.stop_tokens, ", "));
 }
 
+Result<llama4::MemoryPlan> plan_steps(const OpenModel& open, const ModelOptions& options, int64_t context,
+                                      const llama4::StepLimits& limits, const kernels::Machine& machine) {
+  llama4::MemoryWishes wishes;
+  wishes.context = context;
+  wishes.limits = limits;
+  wishes.cache.dtype = options.cache_dtype();
+  wishes.weight_bytes = loaded_bytes(open.totals, options.load);
+  return llama4::plan_memory(open.config, open.totals, wishes, machine);
+}
+
 }  // namespace
 
 Result<OpenModel> open_model(const std::string& path) {
@@ -75,11 +86,13 @@ Result<llama4::MemoryPlan> plan_for(const OpenModel& open, const ModelOptions& o
 
 Result<llama4::MemoryPlan> plan_run(const OpenModel& open, const ModelOptions& options, int64_t context,
                                     const kernels::Machine& machine) {
-  llama4::MemoryWishes wishes;
-  wishes.context = context;
-  wishes.limits.tokens = options.prefill_batch;
-  wishes.cache.dtype = options.cache_dtype();
-  return plan_for(open, options, wishes, machine);
+  return plan_steps(open, options, context, {.tokens = options.prefill_batch, .logits = 1}, machine);
+}
+
+Result<llama4::MemoryPlan> plan_scoring(const OpenModel& open, const ModelOptions& options, int64_t context,
+                                        const kernels::Machine& machine) {
+  const int64_t rows = std::min(options.prefill_batch, kScoredRows);
+  return plan_steps(open, options, context, {.tokens = rows, .logits = rows}, machine);
 }
 
 size_t memory_limit(const ModelOptions& options) {
@@ -88,10 +101,11 @@ size_t memory_limit(const ModelOptions& options) {
 
 std::string plan_line(const llama4::MemoryPlan& plan, const ModelOptions& options, const kernels::Machine& machine) {
   return fmt::format(
-      "needs {} bytes: weights {}{}, cache {} ({}, {} positions), scratch {}; {} available; machine {}, {} threads",
+      "needs {} bytes: weights {}{}, cache {} ({}, {} positions), scratch {}; the program holds {} already; {} "
+      "available; machine {}, {} threads",
       grouped(plan.total_bytes()), grouped(plan.weight_bytes), name_of(options.load), grouped(plan.cache_bytes),
       options.cache, grouped(static_cast<uint64_t>(plan.context)), grouped(plan.scratch_bytes),
-      grouped(memory_limit(options)), machine.name(), machine.threads());
+      grouped(plan.program_bytes), grouped(memory_limit(options)), machine.name(), machine.threads());
 }
 
 std::map<std::string, std::string> machine_paths(const OpenModel& open, const kernels::Machine& machine) {

@@ -40,14 +40,18 @@ Result<OpenModel> open_model(const std::string& path);
 // What a run needs; of `context` positions.
 Result<llama4::MemoryPlan> plan_for(const OpenModel& open, const ModelOptions& options, llama4::MemoryWishes wishes,
                                     const kernels::Machine& machine);
+// What a run of `context` positions needs that reads one row of logits a step.
 Result<llama4::MemoryPlan> plan_run(const OpenModel& open, const ModelOptions& options, int64_t context,
                                     const kernels::Machine& machine);
+// The same where every row's logits are read.
+Result<llama4::MemoryPlan> plan_scoring(const OpenModel& open, const ModelOptions& options, int64_t context,
+                                        const kernels::Machine& machine);
 
 // Bytes that a run may take: the user's limit, or what is available. 0: unknown.
 size_t memory_limit(const ModelOptions& options);
 
-// "needs 1,890 bytes: weights 1,234, cache 567 (f16, 140 positions), scratch 89; 4,096 available; machine reference, 2
-// threads"
+// "needs 1,890 bytes: weights 1,234, cache 567 (f16, 140 positions), scratch 89; the program holds 50 already; 4,096
+// available; machine reference, 2 threads"
 std::string plan_line(const llama4::MemoryPlan& plan, const ModelOptions& options, const kernels::Machine& machine);
 
 // How products with each format of the model's weights run on the machine.

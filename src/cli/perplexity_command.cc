@@ -90,7 +90,7 @@ Result<void> run_perplexity(const PerplexityOptions& options) {
     return error(ErrorCode::kLimit, "--chunk: expected at most the checkpoint's context of {}, found {}",
                  open.config.context, options.chunk);
   const auto chunks = TRY(read_chunks(options, open));
-  const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, options.chunk, *machine));
+  const llama4::MemoryPlan plan = TRY(plan_scoring(open, options.model, options.chunk, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
 

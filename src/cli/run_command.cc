@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/process_memory.h"
 #include "base/utf8.h"
 #include "cli/answer.h"
 #include "cli/chat_format.h"
@@ -85,8 +86,20 @@ Json logprobs_json(const Answer& answer) {
   return list;
 }
 
+// What was planned, and what the process took; weights that no token called for were never read.
+Json memory_json(const llama4::MemoryPlan& plan, const ProcessMemory& before) {
+  const ProcessMemory now = process_memory();
+  return {{"planned", plan.peak_bytes()},
+          {"weights", plan.weight_bytes},
+          {"cache", plan.cache_bytes},
+          {"scratch", plan.scratch_bytes},
+          {"program", plan.program_bytes},
+          {"peak", now.peak},
+          {"weights_read", now.mapped - std::min(now.mapped, before.mapped)}};
+}
+
 Result<void> print_json(const std::vector<int32_t>& prompt, const Answer& answer,
-                        const engine::SamplingParameters& sampling) {
+                        const engine::SamplingParameters& sampling, Json memory) {
   Json json = {{"prompt_tokens", prompt},
                {"tokens", answer.tokens},
                {"text", answer.text},
@@ -95,7 +108,8 @@ Result<void> print_json(const std::vector<int32_t>& prompt, const Answer& answer
                {"prefill_seconds", answer.prefill_seconds},
                {"prefill_tokens_per_second", answer.prefill_tokens_per_second()},
                {"decode_seconds", answer.decode_seconds},
-               {"decode_tokens_per_second", answer.decode_tokens_per_second()}};
+               {"decode_tokens_per_second", answer.decode_tokens_per_second()},
+               {"memory", std::move(memory)}};
   if (sampling.top_logprobs >= 0) json["logprobs"] = logprobs_json(answer);
   return print(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
@@ -124,6 +138,7 @@ Result<void> run(const RunOptions& options) {
   const int64_t context = TRY(context_for(options, open, static_cast<int64_t>(prompt.size())));
   const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, context, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
+  const ProcessMemory before = process_memory();
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
   const auto engine = TRY(engine::Engine::create(model, plan));
   if (!open.text.tokenizer) note("{}: no tokenizer: the answer is token ids without text", open.path);
@@ -141,7 +156,7 @@ Result<void> run(const RunOptions& options) {
   const InterruptWatch watch(SecondInterrupt::kEndsProgram);
   const Answer result = TRY(answer(*engine, std::move(question), watch));
   if (options.json)
-    TRY_VOID(print_json(prompt, result, sampling));
+    TRY_VOID(print_json(prompt, result, sampling, memory_json(plan, before)));
   else
     TRY_VOID(print("\n"));
   if (!options.verbosity.quiet)

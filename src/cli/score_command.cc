@@ -81,7 +81,7 @@ Result<void> score(const ScoreOptions& options) {
   const RowRange rows = TRY(parse_rows(options.rows, count));
   TRY_VOID(check_outputs(options));
 
-  const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, count, *machine));
+  const llama4::MemoryPlan plan = TRY(plan_scoring(open, options.model, count, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const CaptureWishes wishes{!options.logits.empty(), !options.hidden.empty(), rows};
   const llama4::Model model =
@@ -113,8 +113,9 @@ void add_score_command(CLI::App& program, Action* chosen) {
                      "write the embedding and the residual stream after each layer: F32 [layers + 1, rows, width], and "
                      "the experts chosen: I32 [rows, experts of a token]");
   command.add_option("--rows", options->rows, "write only positions from a up to but without b, as a:b");
-  command.add_flag("--rounded", options->rounded,
-                   "round activations in products with quantised weights as other commands do; otherwise they are exact");
+  command.add_flag(
+      "--rounded", options->rounded,
+      "round activations in products with quantised weights as other commands do; otherwise they are exact");
   add_prompt_options(command, &options->encoding);
   command.add_flag("--json", options->json, "print one JSON object");
   add_model_options(command, &options->model);

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <string>
 
+#include "base/process_memory.h"
+
 namespace paddock::llama4 {
 namespace {
 
@@ -20,6 +22,18 @@ size_t number_in(const char* path) {
   std::ifstream file(path);
   size_t number = 0;
   return file >> number ? number : 0;
+}
+
+kernels::StepShape step_shape(const Config& config, const WeightTotals& totals, const MemoryPlan& plan) {
+  kernels::StepShape step{.tokens = plan.limits.tokens,
+                          .width = config.width,
+                          .query_heads = config.query_heads,
+                          .kv_heads = config.kv_heads,
+                          .head_width = config.head_width,
+                          .page_positions = plan.cache.page_positions,
+                          .products = totals.products};
+  for (kernels::ProductSet& set : step.products) set.rows *= set.head ? plan.limits.logits : plan.limits.tokens;
+  return step;
 }
 
 }  // namespace
@@ -47,10 +61,8 @@ Result<MemoryPlan> plan_memory(const Config& config, const WeightTotals& totals,
     plan.cache_bytes += static_cast<size_t>(plan.cache_pages[group]) * shape[group].page_bytes();
   }
   plan.weight_bytes = wishes.weight_bytes > 0 ? wishes.weight_bytes : totals.bytes;
-  const int64_t widest =
-      std::max({config.width, config.dense_width, config.expert_width, config.query_heads * config.head_width,
-                (plan.cache.page_positions * (2 * config.head_width + 1))});
-  plan.scratch_bytes = activation_bytes(config, plan.limits) + machine.private_bytes(widest, plan.limits.tokens);
+  plan.scratch_bytes = activation_bytes(config, plan.limits) + machine.private_bytes(step_shape(config, totals, plan));
+  plan.program_bytes = process_memory().resident;
   return plan;
 }
 
@@ -64,11 +76,11 @@ size_t available_memory() {
 
 Result<void> require_fit(const MemoryPlan& plan, size_t available) {
   if (available == 0 || plan.total_bytes() <= available) return {};
-  return error(
-      ErrorCode::kOutOfMemory,
-      "the model needs {} bytes (weights {}, cache {} for {} positions, scratch {}), expected at most the {} that are "
-      "available; choose a smaller --context, or a smaller quantisation of the model",
-      plan.total_bytes(), plan.weight_bytes, plan.cache_bytes, plan.context, plan.scratch_bytes, available);
+  return error(ErrorCode::kOutOfMemory,
+               "the model needs {} bytes (weights {}, cache {} for {} positions, scratch {}), expected at "
+               "most the {} that are "
+               "available; choose a smaller --context, or a smaller quantisation of the model",
+               plan.total_bytes(), plan.weight_bytes, plan.cache_bytes, plan.context, plan.scratch_bytes, available);
 }
 
 }  // namespace paddock::llama4

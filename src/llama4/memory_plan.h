@@ -25,8 +25,12 @@ struct MemoryPlan {
   size_t weight_bytes = 0;   // of the file, or as they are loaded
   size_t cache_bytes = 0;    // touched only as far as sequences grow
   size_t scratch_bytes = 0;  // activations and the machine's own
+  size_t program_bytes = 0;  // what the process holds already: code, tokenizer, the checkpoint's headers
 
+  // What is still to be taken.
   size_t total_bytes() const { return weight_bytes + cache_bytes + scratch_bytes; }
+  // What the process will have taken.
+  size_t peak_bytes() const { return program_bytes + total_bytes(); }
 };
 
 // What the caller wants; `machine` for its private scratch.

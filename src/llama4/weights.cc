@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "llama4/product_sets.h"
 #include "llama4/tensor_taker.h"
 
 namespace paddock::llama4 {
@@ -151,6 +152,7 @@ Result<WeightsAndTotals> load_weights(const checkpoint::Checkpoint& checkpoint, 
   TRY_VOID(taker.finish());
 
   WeightTotals& totals = result.totals;
+  totals.products = product_sets(config, result.weights);
   const auto moe_layers =
       std::count_if(config.layers.begin(), config.layers.end(), [](const LayerPlan& layer) { return layer.moe; });
   const int64_t one_expert = 3 * config.width * config.expert_width;

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
 #include "kernels/contracts/machine.h"
+#include "kernels/contracts/step_shape.h"
 #include "llama4/config.h"
 
 namespace paddock::llama4 {
@@ -43,7 +44,8 @@ struct WeightTotals {
   // The same bytes in their files, in the order of these: what every token needs, and what its id or the router
   // chooses from.
   std::vector<FilePart> always_read, sometimes_read;
-  std::vector<std::string> unused;  // families of tensors of the file that text does not use, with counts
+  std::vector<kernels::ProductSet> products;  // of a step of one token that is sampled (llama4/product_sets.h)
+  std::vector<std::string> unused;            // families of tensors of the file that text does not use, with counts
 };
 
 struct WeightsAndTotals {

@@ -21,6 +21,7 @@
 #include "kernels/contracts/norm.h"
 #include "kernels/contracts/position.h"
 #include "kernels/contracts/project.h"
+#include "kernels/contracts/step_shape.h"
 
 namespace paddock::kernels {
 
@@ -35,9 +36,8 @@ class Machine {
   // How products with weights of this format run here, for the log: "scalar float32".
   virtual std::string path_of(tensor::DType dtype) const = 0;
   virtual Arithmetic arithmetic_of(tensor::DType dtype) const = 0;
-  // Bytes that operations use beside the buffers passed to them: rows of at most `width` numbers, at most `tokens` in a
-  // step.
-  virtual size_t private_bytes(int64_t width, int64_t tokens) const = 0;
+  // The most bytes that operations of such steps keep beside the buffers passed to them.
+  virtual size_t private_bytes(const StepShape& step) const = 0;
 
   // Memory. `allocate` gives zeroed bytes that cost nothing until they are touched. `adopt` makes mapped weights usable
   // by operations: in place where the machine shares the host's memory; the mapping must outlive the machine's use of

@@ -24,7 +24,7 @@ class ProfiledMachine : public Machine {
   int threads() const override { return machine_.threads(); }
   std::string path_of(tensor::DType dtype) const override { return machine_.path_of(dtype); }
   Arithmetic arithmetic_of(tensor::DType dtype) const override { return machine_.arithmetic_of(dtype); }
-  size_t private_bytes(int64_t width, int64_t tokens) const override { return machine_.private_bytes(width, tokens); }
+  size_t private_bytes(const StepShape& step) const override { return machine_.private_bytes(step); }
   Result<Buffer> allocate(size_t bytes) override { return machine_.allocate(bytes); }
   Result<Address> adopt(std::span<const std::byte> mapped) override { return machine_.adopt(mapped); }
   void read(Address from, std::span<std::byte> to) override { machine_.read(from, to); }

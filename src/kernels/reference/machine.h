@@ -22,7 +22,7 @@ class ReferenceMachine : public Machine {
   int threads() const override { return pool_.threads(); }
   std::string path_of(tensor::DType dtype) const override;
   Arithmetic arithmetic_of(tensor::DType) const override { return Arithmetic::kFloat32; }
-  size_t private_bytes(int64_t width, int64_t tokens) const override;
+  size_t private_bytes(const StepShape& step) const override;
 
   Result<Buffer> allocate(size_t bytes) override;
   Result<Address> adopt(std::span<const std::byte> mapped) override;
@@ -53,7 +53,9 @@ class ReferenceMachine : public Machine {
   // gate = silu(gate) * up
   virtual void silu_multiply(const Mlp& op);
 
-  // At least `floats` floats that only this thread of the pool uses.
+  // What multiply() keeps of scratch() for these products, in floats of one thread.
+  static int64_t product_floats(const ProductSet& set, int64_t tokens);
+  // At least `floats` floats that only this thread of the pool uses; what was in them is lost.
   float* scratch(int thread, int64_t floats);
 
   ThreadPool pool_;

@@ -35,13 +35,23 @@ Arithmetic VectorMachine::arithmetic_of(tensor::DType dtype) const {
   return kernel == nullptr ? Arithmetic::kFloat32 : kernel->arithmetic;
 }
 
-size_t VectorMachine::private_bytes(int64_t width, int64_t tokens) const {
-  // The widest row is at least a page of keys and values, 64 * (2 H + 1) numbers; a block of attention has at most 128
-  // queries.
-  const int64_t head_width = width / 128 + 1;
-  return ReferenceMachine::private_bytes(width, tokens) + 2 * Products::most_bytes(width, tokens, threads()) +
-         PagedAttention::private_bytes(128, head_width, threads()) +
-         RowOperations::private_bytes(width, head_width, tokens);
+bool VectorMachine::runs_in_floats(const ProductSet& set) const {
+  const Products& products = set.head ? head_products_ : products_;
+  return exact_ || std::any_of(set.matrices.begin(), set.matrices.end(),
+                               [&](const ProductSet::Stored& matrix) { return products.kernel_of(matrix) == nullptr; });
+}
+
+size_t VectorMachine::private_bytes(const StepShape& step) const {
+  int64_t floats = 0;  // of one thread, where products run in float32
+  std::vector<ProductSet> layers, head;
+  for (const ProductSet& set : step.products) {
+    if (runs_in_floats(set)) floats = std::max(floats, product_floats(set, step.tokens));
+    if (!exact_) (set.head ? head : layers).push_back(set);
+  }
+  return static_cast<size_t>(threads()) * static_cast<size_t>(floats) * sizeof(float) +
+         products_.most_bytes(layers, step.tokens) + head_products_.most_bytes(head, step.tokens) +
+         PagedAttention::private_bytes(step.query_heads / step.kv_heads, step.head_width, threads()) +
+         RowOperations::private_bytes(step.width, step.head_width, step.tokens);
 }
 
 void VectorMachine::multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add) {

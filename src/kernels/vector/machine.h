@@ -33,7 +33,7 @@ class VectorMachine : public ReferenceMachine {
   std::string_view name() const override { return target_.name; }
   std::string path_of(tensor::DType dtype) const override;
   Arithmetic arithmetic_of(tensor::DType dtype) const override;
-  size_t private_bytes(int64_t width, int64_t tokens) const override;
+  size_t private_bytes(const StepShape& step) const override;
 
   void rms_norm(const RmsNorm& op) override { rows_.rms_norm(op); }
   void head_norm(const HeadNorm& op) override { rows_.head_norm(op); }
@@ -53,6 +53,8 @@ class VectorMachine : public ReferenceMachine {
   void multiply_output_major(const Rows& x, const Matrix& weights, const Rows& y, bool add);
   void multiply_input_major(const Rows& x, const Matrix& weights, const Rows& y, bool add);
   void multiply_floats(const Product& product);
+  // Whether any of its matrices has no kernel.
+  bool runs_in_floats(const ProductSet& set) const;
 
   const Target target_;
   PagedAttention attention_;

@@ -2,6 +2,7 @@
 #include "kernels/vector/products.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "kernels/host/host_memory.h"
@@ -22,6 +23,13 @@ std::byte* aligned(std::vector<std::byte>& bytes) {
   return bytes.data() + (kAlignment - address % kAlignment) % kAlignment;
 }
 
+// What it held is lost: the old and the new memory are not held at once.
+void grow(std::vector<std::byte>* bytes, size_t size) {
+  if (bytes->size() >= size) return;
+  *bytes = {};
+  bytes->resize(size);
+}
+
 // The last of `items` that begins at or before `index`.
 template <typename Item, typename Begin>
 const Item& item_at(const std::vector<Item>& items, int64_t index, Begin Item::*begin) {
@@ -32,22 +40,48 @@ const Item& item_at(const std::vector<Item>& items, int64_t index, Begin Item::*
 
 }  // namespace
 
-const ProductKernel* Products::kernel_of(const Matrix& weights) const {
-  return weights.order == MatrixOrder::kOutputMajor ? choose_(weights.dtype) : nullptr;
+const ProductKernel* Products::kernel_of(const ProductSet::Stored& matrix) const {
+  return matrix.order == MatrixOrder::kOutputMajor ? choose_(matrix.dtype) : nullptr;
 }
 
-size_t Products::most_bytes(int64_t width, int64_t tokens, int threads) {
-  constexpr size_t kScratch = size_t{1} << 20;
-  const int64_t rows = blocks_of(std::min(tokens, kMostTokens), kTokenBlock) * kTokenBlock;
-  const size_t largest = static_cast<size_t>(rows) * static_cast<size_t>(width + 64) * 6;  // three bf16
-  return std::max(kWaveBytes, largest) + static_cast<size_t>(threads) * kScratch;
+size_t Products::most_bytes(std::span<const ProductSet> sets, int64_t tokens) const {
+  size_t packed = 0, scratch = 0;
+  for (const ProductSet& set : sets) {
+    packed = std::max(packed, packed_bytes(set, tokens));
+    for (const ProductSet::Stored& matrix : set.matrices)
+      if (const ProductKernel* kernel = kernel_of(matrix)) scratch = std::max(scratch, kernel->scratch_bytes);
+  }
+  return packed + static_cast<size_t>(pool_.threads()) * scratch +
+         static_cast<size_t>(1 + pool_.threads()) * kAlignment;
+}
+
+// What a wave of these products packs at most: all of it, or as much as waits at once.
+size_t Products::packed_bytes(const ProductSet& set, int64_t tokens) const {
+  const auto bytes_of_rows = [&](const Packing& packing, int64_t rows) {
+    size_t bytes = 0;
+    for (int64_t first = 0; first < rows; first += kMostTokens)
+      bytes += packing.bytes(std::min(kMostTokens, rows - first), set.inputs);
+    return bytes;
+  };
+  std::set<const Packing*> packings;
+  for (const ProductSet::Stored& matrix : set.matrices)
+    if (const ProductKernel* kernel = kernel_of(matrix)) packings.insert(kernel->packing);
+  const bool in_groups = set.groups > 1;
+  // Each group's last block may be nearly empty; one group may be given all tokens.
+  const int64_t rows = set.rows + (in_groups ? std::min(set.groups, set.rows) * (kTokenBlock - 1) : 0);
+  size_t all = 0, largest = 0;
+  for (const Packing* packing : packings) {
+    all += bytes_of_rows(*packing, rows);
+    largest = std::max(largest, bytes_of_rows(*packing, in_groups ? std::min(set.rows, tokens) : rows));
+  }
+  return std::min(all, std::max(kWaveBytes, largest));
 }
 
 void Products::multiply(std::span<const Product> products) {
   scratch_.resize(static_cast<size_t>(pool_.threads()));
   while (!products.empty()) {
     products = products.subspan(plan_wave(products));
-    if (packed_bytes_.size() < packed_size_ + kAlignment) packed_bytes_.resize(packed_size_ + kAlignment);
+    grow(&packed_bytes_, packed_size_ + kAlignment);
     pool_.parallel_for(blocks_, 1, [this](int64_t begin, int64_t end, int) {
       for (int64_t block = begin; block < end; ++block) pack_block(block);
     });
@@ -147,7 +181,7 @@ void Products::multiply_piece(int64_t piece, int thread) {
 
 std::byte* Products::scratch(int thread, size_t bytes) {
   Bytes& mine = scratch_[static_cast<size_t>(thread)];
-  if (mine.size() < bytes + kAlignment) mine.resize(bytes + kAlignment);
+  grow(&mine, bytes + kAlignment);
   return aligned(mine);
 }
 

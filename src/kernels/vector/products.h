@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "kernels/contracts/memory.h"
+#include "kernels/contracts/step_shape.h"
 #include "kernels/vector/product.h"
 
 namespace paddock::kernels {
@@ -29,13 +29,14 @@ class Products {
   Products(ThreadPool* pool, Choose choose) : pool_(*pool), choose_(choose) {}
 
   // Null where the matrix has to be multiplied some other way.
-  const ProductKernel* kernel_of(const Matrix& weights) const;
+  const ProductKernel* kernel_of(const Matrix& weights) const { return kernel_of({weights.dtype, weights.order}); }
+  const ProductKernel* kernel_of(const ProductSet::Stored& matrix) const;
 
   // All of them, in any order: no two write the same numbers. Each has a kernel.
   void multiply(std::span<const Product> products);
 
-  // Bytes in use at most for steps of up to `tokens` rows of up to `width` numbers.
-  static size_t most_bytes(int64_t width, int64_t tokens, int threads);
+  // Bytes kept after any of these products, of those that have kernels; of a step of at most `tokens`.
+  size_t most_bytes(std::span<const ProductSet> sets, int64_t tokens) const;
 
  private:
   // Rows that are packed together, for all products that want them so.
@@ -57,6 +58,7 @@ class Products {
   };
   using Bytes = std::vector<std::byte>;
 
+  size_t packed_bytes(const ProductSet& set, int64_t tokens) const;
   size_t plan_wave(std::span<const Product> products);
   size_t packed_for(const Part& part);
   void pack_block(int64_t block);

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The largest step that a machine will be asked for, as far as it decides how much the machine keeps for itself.
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/contracts/memory.h"
+
+namespace paddock::kernels {
+
+// Matrices that multiply the same rows in one operation.
+struct ProductSet {
+  struct Stored {
+    tensor::DType dtype = tensor::DType::kF32;
+    MatrixOrder order = MatrixOrder::kOutputMajor;
+    bool operator==(const Stored&) const = default;
+  };
+  int64_t inputs = 0;
+  int64_t rows = 0;
+  int64_t groups = 1;  // that the rows fall into, each with matrices of its own: experts
+  bool head = false;
+  std::vector<Stored> matrices;
+  bool operator==(const ProductSet&) const = default;
+};
+
+struct StepShape {
+  int64_t tokens = 0;  // T
+  int64_t width = 0;   // D
+  int64_t query_heads = 0;
+  int64_t kv_heads = 0;
+  int64_t head_width = 0;
+  int64_t page_positions = 0;
+  std::vector<ProductSet> products;  // each that differs from the others
+};
+
+}  // namespace paddock::kernels
