@@ -368,6 +368,11 @@ TEST_F(CliModel, BenchTellsSpeedsBesideLimits) {
   EXPECT_EQ(last.at("depth"), 30);
   EXPECT_EQ(last.at("streams"), 2);
 
+  const Json batches = run_json({"bench", model("tiny-odd"), "--prefill", "20", "--decode", "2", "--prefill-batch", "8",
+                                 "--runs", "1", "--machine", "reference", "--json"});
+  EXPECT_EQ(batches.at("runs").at(0).at("steps"), 3);
+  EXPECT_EQ(batches.at("runs").at(1).at("steps"), 2);
+
   EXPECT_EQ(run_program({"bench"}).status, 2);
   EXPECT_EQ(run_program({"bench", model("tiny-odd"), "--machine-only"}).status, 2);
   EXPECT_EQ(run_program({"bench", model("tiny-odd"), "--prefill", "0", "--decode", "0"}).status, 2);

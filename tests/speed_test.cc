@@ -75,13 +75,50 @@ TEST_F(SpeedTest, StreamsShareWhatIsReadOnce) {
   EXPECT_EQ(together.tokens_per_second(1), 10);
 }
 
+// A prompt in steps costs its weights each time and everything else once; progress tells every token.
+TEST_F(SpeedTest, APromptIsComputedInBatches) {
+  const SpeedCase whole{Phase::kPrefill, 20, 30, 1}, cut{Phase::kPrefill, 20, 30, 1, 8};
+  open("tiny-llama", {whole, cut});
+  const auto at_once = test_->run(whole, 1);
+  int64_t last = 0, calls = 0;
+  engine::SpeedHooks hooks;
+  hooks.progress = [&](int64_t done, int64_t total) {
+    EXPECT_GT(done, last);
+    EXPECT_EQ(total, 2 * 20);
+    last = done;
+    ++calls;
+  };
+  const auto in_steps = test_->run(cut, 1, hooks);
+  EXPECT_EQ(in_steps.steps, 3);
+  EXPECT_EQ(last, 2 * 20);
+  EXPECT_EQ(calls, 2 * 3);  // the depth was reached before
+  EXPECT_EQ(in_steps.cost.all_operations(), at_once.cost.all_operations());
+  EXPECT_GT(in_steps.cost.weight_bytes, 2 * at_once.cost.weight_bytes);
+}
+
+// Global layers see all that came before, local ones their chunk: beyond it each prompt of a chunk costs the same.
+TEST_F(SpeedTest, LocalLayersCostTheSameInEachChunk) {
+  const SpeedCase first{Phase::kPrefill, 32, 0, 1, 16}, second{Phase::kPrefill, 32, 32, 1, 16},
+      fifth{Phase::kPrefill, 32, 128, 1, 16};
+  open("tiny-scout", {first, second, fifth});
+  const double in_first = test_->run(first, 1).cost.all_operations();
+  const double in_second = test_->run(second, 1).cost.all_operations();
+  const double in_fifth = test_->run(fifth, 1).cost.all_operations();
+  int global = 0;
+  for (const llama4::LayerPlan& layer : loaded_->model.config.layers) global += layer.chunked ? 0 : 1;
+  const llama4::Config& config = loaded_->model.config;
+  const double pairs = 4.0 * 32 * 32 * static_cast<double>(config.query_heads * config.head_width);
+  EXPECT_GT(global, 0);
+  EXPECT_EQ(in_second - in_first, global * pairs);
+  EXPECT_EQ(in_fifth - in_first, global * 4 * pairs);
+}
+
 // Cases in any order, across chunks, at depths that need several steps to fill.
 TEST_F(SpeedTest, CasesFollowEachOther) {
-  const std::vector<SpeedCase> cases = {{Phase::kPrefill, 70, 0, 1},
-                                        {Phase::kDecode, 40, 600, 2},
-                                        {Phase::kPrefill, 1, 600, 1},
-                                        {Phase::kDecode, 3, 31, 3},
-                                        {Phase::kPrefill, 70, 0, 1}};
+  const std::vector<SpeedCase> cases = {
+      {Phase::kPrefill, 70, 0, 1},  {Phase::kDecode, 40, 600, 2},
+      {Phase::kPrefill, 1, 600, 1}, {Phase::kPrefill, 70, 607, 1, 16},  // cannot be taken back: its chunk is gone
+      {Phase::kDecode, 3, 31, 3},   {Phase::kPrefill, 70, 0, 1}};
   open("tiny-scout", cases);
   for (const SpeedCase& wanted : cases) {
     const auto result = test_->run(wanted, 2);

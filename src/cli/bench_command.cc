@@ -42,10 +42,10 @@ std::vector<engine::SpeedCase> cases_of(const BenchOptions& options) {
   std::vector<engine::SpeedCase> cases;
   for (const int64_t depth : options.depth) {
     for (const int64_t tokens : options.prefill)
-      if (tokens > 0) cases.push_back({engine::Phase::kPrefill, tokens, depth, 1});
+      if (tokens > 0) cases.push_back({engine::Phase::kPrefill, tokens, depth, 1, options.model.prefill_batch});
     for (const int64_t streams : options.streams)
       for (const int64_t tokens : options.decode)
-        if (tokens > 0) cases.push_back({engine::Phase::kDecode, tokens, depth, streams});
+        if (tokens > 0) cases.push_back({engine::Phase::kDecode, tokens, depth, streams, options.model.prefill_batch});
   }
   return cases;
 }
@@ -68,6 +68,21 @@ Result<void> print_head(const BenchOptions& options, const Bench& bench) {
   return options.machine_only ? Result<void>{} : print(run_head());
 }
 
+BenchRun run_case(const engine::SpeedCase& wanted, const BenchOptions& options, engine::SpeedTest* test,
+                  Profile* profile) {
+  Progress progress(case_name(wanted));
+  engine::SpeedHooks hooks;
+  hooks.observer = profile;
+  if (profile != nullptr) {
+    hooks.before_run = [profile] { profile->resume(); };
+    hooks.after_run = [profile] { profile->pause(); };
+  }
+  hooks.progress = [&](int64_t done, int64_t total) { progress.show(done, total); };
+  BenchRun run{test->run(wanted, options.runs, hooks), {}};
+  if (profile != nullptr) run.profile = profile->take();
+  return run;
+}
+
 Result<void> run_cases(const BenchOptions& options, Bench* bench, kernels::Machine* machine) {
   OpenModel open = TRY(open_model(options.model.model));
   const std::vector<engine::SpeedCase> cases = cases_of(options);
@@ -87,8 +102,7 @@ Result<void> run_cases(const BenchOptions& options, Bench* bench, kernels::Machi
 
   Profile profile(open.config, &profiled);
   for (const engine::SpeedCase& wanted : cases) {
-    BenchRun run{test->run(wanted, options.runs, options.profile ? &profile : nullptr, [&] { profile.start(); }), {}};
-    if (options.profile) run.profile = profile.take();
+    BenchRun run = run_case(wanted, options, test.get(), options.profile ? &profile : nullptr);
     if (!options.json) TRY_VOID(print(run_text(run, bench->limits)));
     bench->runs.push_back(std::move(run));
   }
@@ -122,7 +136,7 @@ void add_bench_command(CLI::App& program, Action* chosen) {
         ->check(CLI::Range(least, int64_t{1} << 30))
         ->capture_default_str();
   };
-  add_list("--prefill", &options->prefill, 0, "tokens of a prompt, computed in one step; 0: none");
+  add_list("--prefill", &options->prefill, 0, "tokens of a prompt, computed in steps of --prefill-batch; 0: none");
   add_list("--decode", &options->decode, 0, "tokens of an answer; 0: none");
   add_list("--depth", &options->depth, 0, "tokens that are cached before");
   add_list("--streams", &options->streams, 1, "answers in one step");

@@ -9,6 +9,8 @@
 namespace paddock::cli {
 namespace {
 
+const char* name(engine::Phase phase) { return phase == engine::Phase::kPrefill ? "prefill" : "decode"; }
+
 struct Spread {
   double median, min, max;
 };
@@ -37,8 +39,6 @@ std::optional<double> peak_of(size_t arithmetic, const kernels::MachineLimits& l
   return gop_s;
 }
 
-const char* name(engine::Phase phase) { return phase == engine::Phase::kPrefill ? "prefill" : "decode"; }
-
 Json number_or_null(std::optional<double> number) { return number ? Json(*number) : Json(); }
 
 Json peaks_json(const std::vector<kernels::ArithmeticPeak>& peaks) {
@@ -55,6 +55,7 @@ Json run_json(const BenchRun& run, const kernels::MachineLimits& limits) {
                {"tokens", result.of.tokens},
                {"depth", result.of.depth},
                {"streams", result.of.streams},
+               {"steps", result.steps},
                {"tokens_per_s", speed.median},
                {"min", speed.min},
                {"max", speed.max},
@@ -112,6 +113,11 @@ std::string limits_text(const Bench& bench) {
   for (const auto& peak : limits.int8) line("int8", peak);
   for (const auto& peak : limits.bf16) line("bf16", peak);
   return text;
+}
+
+std::string case_name(const engine::SpeedCase& of) {
+  return fmt::format("{} of {} at {}{}", name(of.phase), of.tokens, of.depth,
+                     of.streams > 1 ? fmt::format(", {} streams", of.streams) : "");
 }
 
 std::string run_head() {

@@ -32,6 +32,8 @@ struct Bench {
 std::optional<double> fraction_of_limit(const engine::SpeedResult& result, const kernels::MachineLimits& limits);
 
 std::string limits_text(const Bench& bench);
+// "prefill of 512 at 4096": for people, while it runs.
+std::string case_name(const engine::SpeedCase& of);
 // One line of the table, and its profile where there is one. The table's head is run_head().
 std::string run_head();
 std::string run_text(const BenchRun& run, const kernels::MachineLimits& limits);

@@ -83,7 +83,8 @@ std::string grouped(uint64_t number) {
 }
 
 void Progress::show(int64_t done, int64_t total) {
-  if (!stderr_is_terminal() || watch_.seconds() < 1) return;
+  if (watch_.seconds() < next_ || !stderr_is_terminal()) return;
+  next_ = watch_.seconds() + 0.2;
   write_to_stderr(fmt::format("\r\033[K{}: {} of {} {} ({}%)", terminal_safe(what_),
                               grouped(static_cast<uint64_t>(done)), grouped(static_cast<uint64_t>(total)), unit_,
                               total > 0 ? 100 * done / total : 100));

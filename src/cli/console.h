@@ -42,7 +42,7 @@ std::string terminal_safe(std::string_view text);
 std::string grouped(uint64_t number);
 
 // The state of something long on the last line of a terminal; shows nothing anywhere else, and nothing in its first
-// second. The line goes when the object goes.
+// second; a few times a second, however often it is called. The line goes when the object goes.
 class Progress {
  public:
   explicit Progress(std::string what, std::string unit = "tokens") : what_(std::move(what)), unit_(std::move(unit)) {}
@@ -56,6 +56,7 @@ class Progress {
  private:
   std::string what_, unit_;
   Stopwatch watch_;
+  double next_ = 1;  // seconds
   bool is_shown_ = false;
 };
 

@@ -21,9 +21,6 @@ void Profile::add_to(const std::string& kind) {
   for (const auto& [operation, spent] : machine_.take_seconds()) seconds_[kind][operation] += spent;
 }
 
-std::map<std::string, std::map<std::string, double>> Profile::take() {
-  add_to("head");
-  return std::exchange(seconds_, {});
-}
+std::map<std::string, std::map<std::string, double>> Profile::take() { return std::exchange(seconds_, {}); }
 
 }  // namespace paddock::cli

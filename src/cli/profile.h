@@ -17,8 +17,9 @@ class Profile : public llama4::Observer {
   void hidden(int layer, const kernels::Rows& x_TD) override;
   void routed(int, const kernels::Routing&) override {}
 
-  // Forgets what was noted so far.
-  void start() { machine_.take_seconds(), seconds_.clear(); }
+  // What the machine does between pause() and resume() does not count.
+  void resume() { machine_.take_seconds(); }
+  void pause() { add_to("head"); }
   // Seconds by kind of layer ("global moe", "local dense", "embedding", "head") and operation.
   std::map<std::string, std::map<std::string, double>> take();
 

@@ -9,15 +9,14 @@
 namespace paddock::engine {
 
 llama4::MemoryWishes SpeedTest::wishes_for(const std::vector<SpeedCase>& cases, const llama4::CacheSettings& cache) {
-  constexpr int64_t kFillTokens = 512;  // of a step that brings sequences to their depth
   llama4::MemoryWishes wishes;
   wishes.cache = cache;
   wishes.context = 1;
-  wishes.limits = {.tokens = kFillTokens, .logits = 1};
+  wishes.limits = {.tokens = 1, .logits = 1};
   for (const SpeedCase& wanted : cases) {
     wishes.context = std::max(wishes.context, wanted.depth + wanted.tokens);
     wishes.sequences = std::max(wishes.sequences, wanted.streams);
-    wishes.limits.tokens = std::max({wishes.limits.tokens, wanted.tokens, wanted.streams});
+    wishes.limits.tokens = std::max({wishes.limits.tokens, wanted.batch, wanted.streams});
     wishes.limits.logits = std::max(wishes.limits.logits, wanted.streams);
   }
   return wishes;
@@ -52,39 +51,51 @@ void SpeedTest::step(int64_t first_position, int64_t tokens, bool with_logits, l
   for (size_t row = 0; row < logits_rows_.size(); ++row)
     model_.machine->read(activations_.logits_RV.address.plus(row * logits_.size() * sizeof(float)),
                          std::as_writable_bytes(std::span(logits_)));
+  for (cache::SequenceCache& sequence : sequences_) sequence.accept(first_position + tokens);
+  if (after_tokens_) after_tokens_(tokens);
 }
 
-void SpeedTest::fill(int64_t streams, int64_t depth) {
-  if (static_cast<int64_t>(sequences_.size()) == streams && depth_ == depth) return;
-  sequences_.clear();
-  for (int64_t index = 0; index < streams; ++index) sequences_.push_back(kv_cache_->admit(plan_.context));
-  const int64_t piece = std::max<int64_t>(1, plan_.limits.tokens / streams);
-  for (int64_t first = 0; first < depth; first += piece) {
-    const int64_t tokens = std::min(piece, depth - first);
-    step(first, tokens, false, nullptr);
-    for (cache::SequenceCache& sequence : sequences_) sequence.accept(first + tokens);
+// Of the depth that is wanted. Local layers may have given up the chunk that it lies in.
+int64_t SpeedTest::cached_tokens(const SpeedCase& wanted) const {
+  if (static_cast<int64_t>(sequences_.size()) != wanted.streams) return 0;
+  const cache::SequenceCache& first = sequences_.front();  // all are alike
+  if (first.length() <= wanted.depth) return first.length();
+  return first.can_rewind(wanted.depth) ? wanted.depth : 0;
+}
+
+void SpeedTest::bring_to_depth(const SpeedCase& wanted) {
+  const int64_t cached = cached_tokens(wanted);
+  if (cached == 0) {
+    sequences_.clear();
+    for (int64_t index = 0; index < wanted.streams; ++index) sequences_.push_back(kv_cache_->admit(plan_.context));
   }
-  depth_ = depth;
+  for (cache::SequenceCache& sequence : sequences_) sequence.rewind(cached);
+  const int64_t piece = std::max<int64_t>(1, std::min(wanted.batch, plan_.limits.tokens) / wanted.streams);
+  for (int64_t first = cached; first < wanted.depth; first += piece)
+    step(first, std::min(piece, wanted.depth - first), false, nullptr);
 }
 
-// Nothing is accepted, so that the sequences can be taken back to their depth.
 void SpeedTest::run_once(const SpeedCase& wanted, llama4::Observer* observer, const std::function<void()>& after_step) {
-  const bool is_prefill = wanted.phase == Phase::kPrefill;
-  const int64_t steps = is_prefill ? 1 : wanted.tokens;
-  const int64_t tokens = is_prefill ? wanted.tokens : 1;
-  for (int64_t index = 0; index < steps; ++index) {
-    step(wanted.depth + index * tokens, tokens, true, observer);
+  const int64_t piece = wanted.phase == Phase::kPrefill ? std::min(wanted.batch, plan_.limits.tokens) : 1;
+  for (int64_t first = 0; first < wanted.tokens; first += piece) {
+    const int64_t tokens = std::min(piece, wanted.tokens - first);
+    // Of a prompt, logits are wanted of the last token.
+    const bool with_logits = wanted.phase == Phase::kDecode || first + tokens == wanted.tokens;
+    step(wanted.depth + first, tokens, with_logits, observer);
     if (after_step) after_step();
   }
 }
 
-SpeedResult SpeedTest::run(const SpeedCase& wanted, int runs, llama4::Observer* observer,
-                           const std::function<void()>& before_timed_runs) {
-  CHECK(wanted.depth + wanted.tokens <= plan_.context && wanted.streams <= plan_.sequences);
-  const auto take_back = [&] {
-    for (cache::SequenceCache& sequence : sequences_) sequence.rewind(wanted.depth);
+SpeedResult SpeedTest::run(const SpeedCase& wanted, int runs, const SpeedHooks& hooks) {
+  CHECK(wanted.depth + wanted.tokens <= plan_.context && wanted.streams <= plan_.sequences && wanted.batch > 0);
+  // As if every run could begin by taking back: filling once more only makes the end late.
+  const int64_t total = wanted.depth - cached_tokens(wanted) + (1 + runs) * wanted.tokens;
+  int64_t done = 0;
+  after_tokens_ = [&](int64_t tokens) {
+    done += tokens;
+    if (hooks.progress) hooks.progress(std::min(done, total), total);
   };
-  fill(wanted.streams, wanted.depth);
+  bring_to_depth(wanted);
   SpeedResult result{.of = wanted, .seconds = {}, .cost = {}, .steps = 0};
   // The first run warms up; what it costs is what the others cost but for the experts that their tokens choose.
   llama4::CostObserver cost(model_);
@@ -92,14 +103,15 @@ SpeedResult SpeedTest::run(const SpeedCase& wanted, int runs, llama4::Observer* 
     result.cost += cost.take({parts_, logits_rows_}, plan_.cache.dtype);
     ++result.steps;
   });
-  take_back();
-  if (before_timed_runs) before_timed_runs();
   for (int run = 0; run < runs; ++run) {
+    bring_to_depth(wanted);
+    if (hooks.before_run) hooks.before_run();
     const Stopwatch watch;
-    run_once(wanted, observer, {});
+    run_once(wanted, hooks.observer, {});
     result.seconds.push_back(watch.seconds());
-    take_back();
+    if (hooks.after_run) hooks.after_run();
   }
+  after_tokens_ = {};
   return result;
 }
 

@@ -19,13 +19,14 @@ namespace paddock::engine {
 
 enum class Phase : uint8_t { kPrefill, kDecode };
 
-// Prefill: one sequence gets `tokens` in one step. Decode: each of `streams` sequences gets `tokens`, one in each step.
-// `depth` tokens are cached before.
+// Prefill: one sequence gets `tokens`, at most `batch` in each step. Decode: each of `streams` sequences gets `tokens`,
+// one in each step. `depth` tokens are cached before.
 struct SpeedCase {
   Phase phase = Phase::kPrefill;
   int64_t tokens = 1;
   int64_t depth = 0;
   int64_t streams = 1;
+  int64_t batch = 512;
 };
 
 struct SpeedResult {
@@ -39,6 +40,14 @@ struct SpeedResult {
   }
 };
 
+// What a caller may want to know while a case runs.
+struct SpeedHooks {
+  llama4::Observer* observer = nullptr;         // of the timed runs
+  std::function<void()> before_run, after_run;  // of each timed run
+  // Tokens of each sequence, those that only bring it to its depth included.
+  std::function<void(int64_t done, int64_t total)> progress;
+};
+
 // Steps are the engine's own: logits of every row that would be sampled are computed and read. Tokens are random, so
 // that experts are chosen as by mixed text; sampling is left out.
 class SpeedTest {
@@ -49,13 +58,13 @@ class SpeedTest {
   // The model must outlive it.
   static Result<std::unique_ptr<SpeedTest>> create(const llama4::Model& model, const llama4::MemoryPlan& plan);
 
-  // The case must fit the plan. `observer` sees the timed runs, which `before_timed_runs` announces.
-  SpeedResult run(const SpeedCase& wanted, int runs, llama4::Observer* observer = nullptr,
-                  const std::function<void()>& before_timed_runs = {});
+  // The case must fit the plan.
+  SpeedResult run(const SpeedCase& wanted, int runs, const SpeedHooks& hooks = {});
 
  private:
   SpeedTest(const llama4::Model& model, const llama4::MemoryPlan& plan);
-  void fill(int64_t streams, int64_t depth);
+  int64_t cached_tokens(const SpeedCase& wanted) const;
+  void bring_to_depth(const SpeedCase& wanted);
   void step(int64_t first_position, int64_t tokens, bool with_logits, llama4::Observer* observer);
   void run_once(const SpeedCase& wanted, llama4::Observer* observer, const std::function<void()>& after_step);
 
@@ -65,7 +74,7 @@ class SpeedTest {
   llama4::KvMemory kv_memory_;
   llama4::Activations activations_;
   std::mt19937 random_{1};
-  int64_t depth_ = 0;  // cached in each sequence
+  std::function<void(int64_t)> after_tokens_;  // of each sequence, in one step
   std::vector<cache::SequenceCache> sequences_;
   // The last step.
   std::vector<std::vector<int32_t>> tokens_;
