@@ -78,6 +78,17 @@ std::vector<Processor> read_topology(const std::filesystem::path& system, const 
   return processors;
 }
 
+std::vector<int> memory_nodes(const std::filesystem::path& system, const std::vector<Processor>& processors,
+                              const std::vector<int>& places) {
+  std::vector<int> nodes;
+  for (const int node : parse_list(first_line(system / "devices/system/node/has_memory")))
+    if (std::any_of(processors.begin(), processors.end(), [&](const Processor& processor) {
+          return processor.node == node && std::find(places.begin(), places.end(), processor.id) != places.end();
+        }))
+      nodes.push_back(node);
+  return nodes;
+}
+
 std::vector<int> place_threads(const std::vector<Processor>& processors, int threads) {
   // By rank inside its core, then inside its node: all first processors of cores before any second, nodes in turns.
   std::map<int, int> seen_in_core;

@@ -24,4 +24,9 @@ std::vector<int> allowed_processors();
 // again.
 std::vector<int> place_threads(const std::vector<Processor>& processors, int threads);
 
+// The nodes that have memory of their own among those that threads at these places run on, in order. Weights are read
+// by all threads, so that they lie best spread over these; fewer than two: there is nothing to choose.
+std::vector<int> memory_nodes(const std::filesystem::path& system, const std::vector<Processor>& processors,
+                              const std::vector<int>& places);
+
 }  // namespace paddock

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <string>
 
+#include "base/memory_policy.h"
+
 namespace paddock {
 namespace {
 
@@ -25,6 +27,7 @@ class FakedMachine {
     write("devices/system/node/node" + std::to_string(id) + "/cpulist", processors);
   }
   void nodes(const std::string& list) { write("devices/system/node/online", list); }
+  void nodes_with_memory(const std::string& list) { write("devices/system/node/has_memory", list); }
   const std::filesystem::path& root() const { return root_; }
 
  private:
@@ -61,6 +64,41 @@ TEST(Topology, NodesTakeTurns) {
   EXPECT_EQ(processors[12].core, 4);
   EXPECT_EQ(place_threads(processors, 0), (std::vector<int>{0, 4, 1, 5, 2, 6, 3, 7}));
   EXPECT_EQ(place_threads(processors, 10), (std::vector<int>{0, 4, 1, 5, 2, 6, 3, 7, 8, 12}));
+}
+
+TEST(Topology, MemoryIsSpreadOverTheNodesThatThreadsRunOn) {
+  FakedMachine machine("memory");
+  machine.nodes("0-3");
+  for (int node = 0; node < 4; ++node)
+    machine.node(node, std::to_string(2 * node) + "-" + std::to_string(2 * node + 1));
+  machine.nodes_with_memory("0,2-3");  // node 1 has processors alone
+  const auto processors = read_topology(machine.root(), count(8));
+  const auto nodes = [&](int threads) {
+    return memory_nodes(machine.root(), processors, place_threads(processors, threads));
+  };
+  EXPECT_EQ(nodes(0), (std::vector<int>{0, 2, 3}));
+  EXPECT_EQ(nodes(1), (std::vector<int>{0}));
+  EXPECT_EQ(nodes(2), (std::vector<int>{0}));
+  EXPECT_EQ(nodes(3), (std::vector<int>{0, 2}));
+  const auto of_one = read_topology(machine.root(), {6, 7});
+  EXPECT_EQ(memory_nodes(machine.root(), of_one, place_threads(of_one, 0)), (std::vector<int>{3}));
+}
+
+TEST(Topology, OneNodeOrNoneKnownLeavesNothingToChoose) {
+  FakedMachine machine("one_node");
+  const auto processors = read_topology(machine.root(), count(4));
+  EXPECT_TRUE(memory_nodes(machine.root(), processors, place_threads(processors, 0)).empty());
+  machine.nodes_with_memory("0");
+  EXPECT_EQ(memory_nodes(machine.root(), processors, place_threads(processors, 0)), (std::vector<int>{0}));
+  EXPECT_FALSE(interleave_memory({}));
+  EXPECT_FALSE(interleave_memory({0}));
+}
+
+// Of the call itself, a machine with one node can only show that it takes what the system refuses.
+TEST(Topology, NodesThatTheSystemDoesNotHaveAreRefused) {
+  EXPECT_FALSE(interleave_memory({1022, 1023}));
+  EXPECT_FALSE(interleave_memory({0, 1024}));
+  EXPECT_FALSE(interleave_memory({-1, 0}));
 }
 
 TEST(Topology, OnlyWhatTheProcessMayUse) {

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/log.h"
+#include "base/memory_policy.h"
+#include "base/topology.h"
 #include "kernels/contracts/likelihoods.h"
 #include "kernels/cpu/features.h"
 #include "kernels/reference/machine.h"
@@ -41,6 +44,15 @@ std::vector<Choice> choices() {
   };
 }
 
+// Before any thread is started or weight is read, because both inherit it.
+void place_memory(int threads) {
+  const std::vector<Processor> processors = read_topology("/sys", allowed_processors());
+  const std::vector<int> nodes = memory_nodes("/sys", processors, place_threads(processors, threads));
+  if (nodes.size() < 2) return;
+  log_info("memory of nodes {}: {}", fmt::join(nodes, ", "),
+           interleave_memory(nodes) ? "used in turns" : "cannot be used in turns, the system refuses");
+}
+
 }  // namespace
 
 std::vector<std::string> available_machines() {
@@ -60,6 +72,7 @@ Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads
   if (choice == all.end() || !choice->available)
     return error(ErrorCode::kInvalidArgument, "machine: expected auto or one of {}, found \"{}\"{}",
                  fmt::join(available, ", "), name, choice == all.end() ? "" : ", which this processor does not have");
+  place_memory(threads);
   if (!choice->target) return std::make_unique<ReferenceMachine>(threads);
   return std::make_unique<VectorMachine>(*choice->target, threads, exact);
 }
