@@ -102,7 +102,7 @@ TEST_F(FilePages, AFileThatWasCutShortIsRefusedWhenItIsCopied) {
   ASSERT_FALSE(copied);
   EXPECT_EQ(copied.error().code, ErrorCode::kIo);
   EXPECT_THAT(copied.error().message, AllOf(HasSubstr(path_.string()), HasSubstr("expected " + std::to_string(kSize)),
-                                            HasSubstr("the end of the file at 12288"), HasSubstr("do not change")));
+                                            HasSubstr("the end of the file at "), HasSubstr("do not change")));
 }
 
 TEST_F(FilePages, ReadingAheadFillsThePageCache) {

@@ -32,7 +32,8 @@ kernels::StepShape step_shape(const Config& config, const WeightTotals& totals, 
                           .head_width = config.head_width,
                           .page_positions = plan.cache.page_positions,
                           .products = totals.products};
-  for (kernels::ProductSet& set : step.products) set.rows *= set.head ? plan.limits.logits : plan.limits.tokens;
+  for (kernels::ProductSet& set : step.products)
+    set.rows *= set.matrices.front().role == kernels::ProductRole::kHead ? plan.limits.logits : plan.limits.tokens;
   return step;
 }
 

@@ -8,18 +8,24 @@ namespace paddock::llama4 {
 namespace {
 
 using kernels::Matrix;
+using kernels::ProductRole;
 using kernels::ProductSet;
+
+struct Use {
+  const Matrix* matrix;
+  ProductRole role = ProductRole::kUsual;
+};
 
 class Sets {
  public:
-  void add(ProductSet set, std::initializer_list<const Matrix*> matrices) {
-    set.inputs = (*matrices.begin())->inputs;
-    for (const Matrix* matrix : matrices) set.matrices.push_back({matrix->dtype, matrix->order});
+  void add(ProductSet set, std::initializer_list<Use> uses) {
+    set.inputs = uses.begin()->matrix->inputs;
+    for (const Use& use : uses) set.matrices.push_back({use.matrix->dtype, use.matrix->order, use.role});
     if (std::find(sets_.begin(), sets_.end(), set) == sets_.end()) sets_.push_back(std::move(set));
   }
   void add_mlp(const ProductSet& set, const kernels::ExpertWeights& mlp) {
-    add(set, {&mlp.gate, &mlp.up});
-    add(set, {&mlp.down});
+    add(set, {{&mlp.gate, ProductRole::kSensitive}, {&mlp.up}});
+    add(set, {{&mlp.down, ProductRole::kSensitive}});
   }
   std::vector<ProductSet> take() { return std::move(sets_); }
 
@@ -33,15 +39,17 @@ std::vector<ProductSet> product_sets(const Config& config, const Weights& weight
   Sets sets;
   const ProductSet all_rows{.rows = 1};
   for (const LayerWeights& layer : weights.layers) {
-    sets.add(all_rows, {&layer.wq, &layer.wk, &layer.wv});
-    sets.add(all_rows, {&layer.wo});
+    sets.add(all_rows, {{&layer.wq, ProductRole::kSensitive},
+                        {&layer.wk, ProductRole::kSensitive},
+                        {&layer.wv, ProductRole::kSensitive}});
+    sets.add(all_rows, {{&layer.wo}});
     sets.add_mlp(all_rows, layer.mlp);
     if (layer.experts.empty()) continue;
-    sets.add(all_rows, {&layer.router});
+    sets.add(all_rows, {{&layer.router}});
     const ProductSet routed{.rows = config.experts_per_token, .groups = config.experts};
     for (const kernels::ExpertWeights& expert : layer.experts) sets.add_mlp(routed, expert);
   }
-  sets.add({.rows = 1, .head = true}, {&weights.head});
+  sets.add(all_rows, {{&weights.head, ProductRole::kHead}});
   return sets.take();
 }
 

@@ -30,20 +30,25 @@ struct WideLanes : EightLanes {
   }
 };
 
-template <typename Lanes>
-struct Kernel : int8::Int8<Lanes> {
-  using Loops = int8::Int8<Lanes>;
+template <typename Lanes, int kTerms>
+struct Kernel : int8::Int8<Lanes, kTerms> {
+  using Loops = int8::Int8<Lanes, kTerms>;
   static constexpr Packing kPacking = {Loops::packed_bytes, Loops::pack};
-  static constexpr ProductKernel kKernel = {"AVX2 int8", Arithmetic::kInt8, &kPacking, sizeof(typename Loops::Scratch), Loops::multiply};
+  static constexpr ProductKernel kKernel = {kTerms == 1 ? "AVX2 int8" : "AVX2 int8 in two terms", Arithmetic::kInt8,
+                                            &kPacking, sizeof(typename Loops::Scratch), Loops::multiply};
 };
 
-}  // namespace
-
-const ProductKernel* product_kernel(tensor::DType dtype) {
+template <int kTerms>
+const ProductKernel* kernel_for(tensor::DType dtype) {
   using tensor::DType;
   if (!tensor::is_block_format(dtype)) return nullptr;
   const bool wide = dtype == DType::kQ8_0 || dtype == DType::kIQ4_NL || dtype == DType::kIQ4_XS;
-  return wide ? &Kernel<WideLanes>::kKernel : &Kernel<NarrowLanes>::kKernel;
+  return wide ? &Kernel<WideLanes, kTerms>::kKernel : &Kernel<NarrowLanes, kTerms>::kKernel;
 }
+
+}  // namespace
+
+const ProductKernel* product_kernel(tensor::DType dtype) { return kernel_for<1>(dtype); }
+const ProductKernel* fine_product_kernel(tensor::DType dtype) { return kernel_for<2>(dtype); }
 
 }  // namespace paddock::kernels::avx2

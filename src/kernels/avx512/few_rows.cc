@@ -326,8 +326,8 @@ struct OutputLanes {
   }
 };
 
-// What is beyond the piece repeats its last output.
-template <typename Format, typename Block, int kTokens>
+// kRows rows of blocks are kRows / kTerms tokens. What is beyond the piece repeats its last output.
+template <typename Format, typename Block, int kTerms, int kRows>
 void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
   const auto* x = reinterpret_cast<const Block*>(piece.x);
   const int64_t x_stride = piece.inputs / kBlock;
@@ -335,7 +335,7 @@ void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
   for (int64_t lane = 0; lane < kOutputs; ++lane)
     rows[lane] = piece.weights +
                  static_cast<size_t>(std::min<int64_t>(lanes.outputs[lane], piece.outputs - 1)) * piece.row_stride;
-  __m512 sums[kTokens];
+  __m512 sums[kRows];
   for (__m512& sum : sums) sum = _mm512_setzero_ps();
   Scales scales;
   for (int64_t input = 0; input < piece.inputs; input += kChunk) {
@@ -358,8 +358,8 @@ void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
 #pragma GCC unroll 4
         for (int row = 0; row < 4; ++row) quants[row] = Format::quants(raw[row], block);
 #pragma GCC unroll 4
-        for (int token = 0; token < kTokens; ++token)
-          add_block<Format>(x[token * x_stride + input / kBlock + block], quants, scales, block, sums[token]);
+        for (int row = 0; row < kRows; ++row)
+          add_block<Format>(x[row * x_stride + input / kBlock + block], quants, scales, block, sums[row]);
       }
     }
     for (const std::byte*& row : rows) row += kChunkBytes;
@@ -369,58 +369,65 @@ void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
   const auto gather = [&](const float* from) {
     return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), real, outputs, from, sizeof(float));
   };
-  for (int token = 0; token < kTokens; ++token) {
+  for (int token = 0; token < kRows / kTerms; ++token) {
     float* y = piece.y + token * piece.y_stride;
-    __m512 value = sums[token];
+    __m512 value = sums[kTerms * token];
+    if constexpr (kTerms == 2) value = _mm512_add_ps(value, sums[2 * token + 1]);
     if (piece.scales != nullptr) value = _mm512_mul_ps(gather(piece.scales), value);
     if (piece.add) value = _mm512_add_ps(gather(y), value);
     _mm512_mask_i32scatter_ps(y, real, outputs, value, sizeof(float));
   }
 }
 
-// The tokens four at a time; weights of sixteen outputs stay in the first or second cache until all have met them.
-template <typename Format, typename Block>
+// Four rows of blocks at a time; weights of sixteen outputs stay in the first or second cache until all have met them.
+template <typename Format, typename Block, int kTerms>
 bool multiply(const ProductPiece& piece) {
-  constexpr int64_t kTokens = 4;
+  constexpr int64_t kTokens = 4 / kTerms;
   const int64_t run = (piece.outputs + kOutputs - 1) / kOutputs;
   for (int64_t step = 0; step < run; ++step) {
     const OutputLanes lanes(piece, run, step);
     for (int64_t token = 0; token < piece.tokens; token += kTokens) {
       ProductPiece part = piece;
-      part.tokens = std::min(kTokens, piece.tokens - token);
-      part.x = piece.x + static_cast<size_t>(token * (piece.inputs / kBlock)) * sizeof(Block);
+      part.x = piece.x + static_cast<size_t>(token * kTerms * (piece.inputs / kBlock)) * sizeof(Block);
       part.y = piece.y + token * piece.y_stride;
-      switch (part.tokens) {
-        case 1: multiply_outputs<Format, Block, 1>(part, lanes); break;
-        case 2: multiply_outputs<Format, Block, 2>(part, lanes); break;
-        case 3: multiply_outputs<Format, Block, 3>(part, lanes); break;
-        default: multiply_outputs<Format, Block, kTokens>(part, lanes); break;
+      switch (std::min(kTokens, piece.tokens - token) * kTerms) {
+        case 2: multiply_outputs<Format, Block, kTerms, 2>(part, lanes); break;
+        case 4: multiply_outputs<Format, Block, kTerms, 4>(part, lanes); break;
+        default:
+          if constexpr (kTerms == 1) {
+            if (piece.tokens - token == 1)
+              multiply_outputs<Format, Block, 1, 1>(part, lanes);
+            else
+              multiply_outputs<Format, Block, 1, 3>(part, lanes);
+          }
       }
     }
   }
   return true;
 }
 
-template <typename Block>
+template <typename Block, int kTerms>
 bool multiply_rows(const ProductPiece& piece) {
   using tensor::DType;
   switch (piece.dtype) {
-    case DType::kQ4_0: return multiply<Q4_0, Block>(piece);
-    case DType::kQ4_1: return multiply<Q4_1, Block>(piece);
-    case DType::kQ8_0: return multiply<Q8_0, Block>(piece);
-    case DType::kQ4_K: return multiply<Q4K, Block>(piece);
-    case DType::kQ5_K: return multiply<Q5K, Block>(piece);
-    case DType::kQ6_K: return multiply<Q6K, Block>(piece);
-    case DType::kIQ4_NL: return multiply<Iq4Nl, Block>(piece);
-    case DType::kIQ4_XS: return multiply<Iq4Xs, Block>(piece);
-    case DType::kMXFP4: return multiply<Mxfp4, Block>(piece);
+    case DType::kQ4_0: return multiply<Q4_0, Block, kTerms>(piece);
+    case DType::kQ4_1: return multiply<Q4_1, Block, kTerms>(piece);
+    case DType::kQ8_0: return multiply<Q8_0, Block, kTerms>(piece);
+    case DType::kQ4_K: return multiply<Q4K, Block, kTerms>(piece);
+    case DType::kQ5_K: return multiply<Q5K, Block, kTerms>(piece);
+    case DType::kQ6_K: return multiply<Q6K, Block, kTerms>(piece);
+    case DType::kIQ4_NL: return multiply<Iq4Nl, Block, kTerms>(piece);
+    case DType::kIQ4_XS: return multiply<Iq4Xs, Block, kTerms>(piece);
+    case DType::kMXFP4: return multiply<Mxfp4, Block, kTerms>(piece);
     default: return false;
   }
 }
 
 }  // namespace
 
-bool multiply_few_rows(const ProductPiece& piece) { return multiply_rows<ActivationBlock>(piece); }
-bool multiply_wide_rows(const ProductPiece& piece) { return multiply_rows<WideBlock>(piece); }
+bool multiply_few_rows(const ProductPiece& piece, int terms) {
+  return terms == 1 ? multiply_rows<ActivationBlock, 1>(piece) : multiply_rows<ActivationBlock, 2>(piece);
+}
+bool multiply_wide_rows(const ProductPiece& piece) { return multiply_rows<WideBlock, 1>(piece); }
 
 }  // namespace paddock::kernels::avx512

@@ -11,8 +11,9 @@ namespace paddock::kernels::avx512 {
 
 inline constexpr int64_t kFewRows = 8;
 
-// Up to kFewRows tokens, packed as for kernels/vector/int8_loops.h. False where the format has no such product.
-bool multiply_few_rows(const ProductPiece& piece);
+// Up to kFewRows rows of blocks, packed as for kernels/vector/int8_loops.h: one a token, or two that add up. False where
+// the format has no such product.
+bool multiply_few_rows(const ProductPiece& piece, int terms);
 
 // The same with activations of twelve bits, a row of WideBlock a token, any number of them.
 bool multiply_wide_rows(const ProductPiece& piece);

@@ -39,19 +39,25 @@ struct Lanes {
   }
 };
 
-using Kernel = int8::Int8<Lanes>;
-
-void multiply(const ProductPiece& piece) {
-  if (piece.tokens <= kFewRows && multiply_few_rows(piece)) return;
-  Kernel::multiply(piece);
-}
-
-constexpr Packing kPacking = {Kernel::packed_bytes, Kernel::pack};
-constexpr ProductKernel kKernel = {"AVX-512 VNNI int8", Arithmetic::kInt8, &kPacking, sizeof(Kernel::Scratch),
-                                   multiply};
+template <int kTerms>
+struct Kernel {
+  using Loops = int8::Int8<Lanes, kTerms>;
+  static void multiply(const ProductPiece& piece) {
+    if (kTerms * piece.tokens <= kFewRows && multiply_few_rows(piece, kTerms)) return;
+    Loops::multiply(piece);
+  }
+  static constexpr Packing kPacking = {Loops::packed_bytes, Loops::pack};
+  static constexpr ProductKernel kKernel = {kTerms == 1 ? "AVX-512 VNNI int8" : "AVX-512 VNNI int8 in two terms",
+                                            Arithmetic::kInt8, &kPacking, sizeof(typename Loops::Scratch), multiply};
+};
 
 }  // namespace
 
-const ProductKernel* product_kernel(tensor::DType dtype) { return tensor::is_block_format(dtype) ? &kKernel : nullptr; }
+const ProductKernel* product_kernel(tensor::DType dtype) {
+  return tensor::is_block_format(dtype) ? &Kernel<1>::kKernel : nullptr;
+}
+const ProductKernel* fine_product_kernel(tensor::DType dtype) {
+  return tensor::is_block_format(dtype) ? &Kernel<2>::kKernel : nullptr;
+}
 
 }  // namespace paddock::kernels::avx512

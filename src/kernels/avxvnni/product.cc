@@ -16,14 +16,22 @@ struct VnniLanes : EightLanes {
   }
 };
 
-using Kernel = int8::Int8<VnniLanes>;
-constexpr Packing kPacking = {Kernel::packed_bytes, Kernel::pack};
-constexpr ProductKernel kKernel = {"AVX-VNNI int8", Arithmetic::kInt8, &kPacking, sizeof(Kernel::Scratch), Kernel::multiply};
+template <int kTerms>
+struct VnniKernel {
+  using Loops = int8::Int8<VnniLanes, kTerms>;
+  static constexpr Packing kPacking = {Loops::packed_bytes, Loops::pack};
+  static constexpr ProductKernel kKernel = {kTerms == 1 ? "AVX-VNNI int8" : "AVX-VNNI int8 in two terms",
+                                            Arithmetic::kInt8, &kPacking, sizeof(typename Loops::Scratch),
+                                            Loops::multiply};
+};
 
 }  // namespace
 
 const ProductKernel* vnni_product_kernel(tensor::DType dtype) {
-  return tensor::is_block_format(dtype) ? &kKernel : nullptr;
+  return tensor::is_block_format(dtype) ? &VnniKernel<1>::kKernel : nullptr;
+}
+const ProductKernel* fine_vnni_product_kernel(tensor::DType dtype) {
+  return tensor::is_block_format(dtype) ? &VnniKernel<2>::kKernel : nullptr;
 }
 
 }  // namespace paddock::kernels::avx2

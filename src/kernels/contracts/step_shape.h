@@ -9,17 +9,25 @@
 
 namespace paddock::kernels {
 
+// How much the rounding of activations in a product moves the answers (docs/log.md): a machine may spend more on what
+// moves them most.
+enum class ProductRole {
+  kUsual,
+  kSensitive,  // queries, keys and values; a network's gate, and from its inner width back to the model's
+  kHead,       // meets only the rows that are sampled
+};
+
 // Matrices that multiply the same rows in one operation.
 struct ProductSet {
   struct Stored {
     tensor::DType dtype = tensor::DType::kF32;
     MatrixOrder order = MatrixOrder::kOutputMajor;
+    ProductRole role = ProductRole::kUsual;
     bool operator==(const Stored&) const = default;
   };
   int64_t inputs = 0;
   int64_t rows = 0;
   int64_t groups = 1;  // that the rows fall into, each with matrices of its own: experts
-  bool head = false;
   std::vector<Stored> matrices;
   bool operator==(const ProductSet&) const = default;
 };

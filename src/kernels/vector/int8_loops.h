@@ -78,7 +78,21 @@ static void quantise(const float* x, ActivationBlock* block) {
   block->sum = scale * static_cast<float>(halves[0] + halves[1]);
 }
 
-template <typename L>
+// 32 activations as a block and another of what its rounding lost: sixteen bits.
+template <int kOffset>
+static void quantise_twice(const float* x, ActivationBlock* block, ActivationBlock* rest) {
+  quantise<kOffset>(x, block);
+  float lost[kBlock];
+  for (int64_t i = 0; i < kBlock; i += 8) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block->quants + i));
+    const __m256 rounded = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)), _mm256_set1_ps(block->scale));
+    _mm256_storeu_ps(lost + i, _mm256_sub_ps(_mm256_loadu_ps(x + i), rounded));
+  }
+  quantise<kOffset>(lost, rest);
+}
+
+// With two terms a token is two rows of blocks, the second of what the first lost in rounding.
+template <typename L, int kTerms = 1>
 struct Int8 {
   static constexpr int64_t kWidth = L::kWidth;
   static constexpr int64_t kPanels = kMostOutputs / kWidth;
@@ -91,18 +105,24 @@ struct Int8 {
   struct Scratch {
     Panel panels[kPanels];
     alignas(64) int8_t quants[kWidth][kChunk];
-    alignas(64) float sums[kPanels][kMostTokens][kWidth];
+    alignas(64) float sums[kPanels][kTerms * kMostTokens][kWidth];
   };
 
   static size_t packed_bytes(int64_t tokens, int64_t inputs) {
-    return static_cast<size_t>(tokens * (inputs / kBlock)) * sizeof(ActivationBlock);
+    return static_cast<size_t>(kTerms * tokens * (inputs / kBlock)) * sizeof(ActivationBlock);
   }
   static void pack(const float* x, int64_t stride, int64_t, int64_t inputs, int64_t first, int64_t count,
                    std::byte* packed) {
-    auto* blocks = reinterpret_cast<ActivationBlock*>(packed) + first * (inputs / kBlock);
-    for (int64_t token = first; token < first + count; ++token)
-      for (int64_t input = 0; input < inputs; input += kBlock)
-        quantise<L::kOffset>(x + token * stride + input, blocks++);
+    const int64_t row = inputs / kBlock;
+    auto* blocks = reinterpret_cast<ActivationBlock*>(packed) + kTerms * first * row;
+    for (int64_t token = first; token < first + count; ++token, blocks += kTerms * row)
+      for (int64_t block = 0; block < row; ++block) {
+        const float* from = x + token * stride + block * kBlock;
+        if constexpr (kTerms == 1)
+          quantise<L::kOffset>(from, blocks + block);
+        else
+          quantise_twice<L::kOffset>(from, blocks + block, blocks + row + block);
+      }
   }
 
   // Weights [first_input, + count) of outputs [first_output, + kWidth), as far as the piece goes.
@@ -197,8 +217,9 @@ struct Int8 {
     for (int64_t token = 0; token < piece.tokens; ++token) {
       float* y = piece.y + token * piece.y_stride + first_output;
       for (int64_t output = 0; output < outputs; ++output) {
-        const float scaled =
-            piece.scales == nullptr ? sums[token][output] : piece.scales[first_output + output] * sums[token][output];
+        float sum = sums[kTerms * token][output];
+        if constexpr (kTerms == 2) sum += sums[2 * token + 1][output];
+        const float scaled = piece.scales == nullptr ? sum : piece.scales[first_output + output] * sum;
         y[output] = piece.add ? y[output] + scaled : scaled;
       }
     }
@@ -217,7 +238,7 @@ struct Int8 {
         unpack(piece, unpacker, info.values, info.bytes, output, input, count, scratch,
                scratch.panels[(output - begin) / kWidth]);
       for (int64_t panel = 0; panel * kWidth < end - begin; panel += 2)
-        meet_all<kHalves, kOffsets>(&scratch.panels[panel], x + input / kBlock, x_stride, piece.tokens, count,
+        meet_all<kHalves, kOffsets>(&scratch.panels[panel], x + input / kBlock, x_stride, kTerms * piece.tokens, count,
                                     input == 0, scratch.sums[panel], scratch.sums[panel + 1]);
     }
     for (int64_t output = begin; output < end; output += kWidth)
@@ -227,7 +248,7 @@ struct Int8 {
   static void multiply(const ProductPiece& piece) {
     auto& scratch = *reinterpret_cast<Scratch*>(piece.scratch);
     const Unpacker& unpacker = *avx2::unpacker(piece.dtype);
-    const int64_t step = piece.tokens <= kFewTokens ? 2 * kWidth : kMostOutputs;
+    const int64_t step = kTerms * piece.tokens <= kFewTokens ? 2 * kWidth : kMostOutputs;
     for (int64_t begin = 0; begin < piece.outputs; begin += step) {
       const int64_t end = std::min(begin + step, piece.outputs);
       if (unpacker.group == 16)

@@ -20,36 +20,32 @@ VectorMachine::VectorMachine(const Target& target, int threads, bool exact)
       target_(target),
       attention_(*target.attend, &pool_),
       rows_(*target.rows, &pool_),
-      products_(&pool_, target.product_kernel),
-      head_products_(&pool_, target.head_kernel),
+      products_(&pool_, target.products),
       exact_(exact) {}
 
 std::string VectorMachine::path_of(tensor::DType dtype) const {
-  if (const ProductKernel* kernel = exact_ ? nullptr : target_.product_kernel(dtype)) return kernel->name;
+  if (const ProductKernel* kernel = exact_ ? nullptr : target_.products.usual(dtype)) return kernel->name;
   const std::string products = std::string(target_.floats->name) + " float32, bit for bit the reference's";
   return dtype == tensor::DType::kF32 ? products : "decoded row by row, " + products;
 }
 
 Arithmetic VectorMachine::arithmetic_of(tensor::DType dtype) const {
-  const ProductKernel* kernel = exact_ ? nullptr : target_.product_kernel(dtype);
+  const ProductKernel* kernel = exact_ ? nullptr : target_.products.usual(dtype);
   return kernel == nullptr ? Arithmetic::kFloat32 : kernel->arithmetic;
 }
 
 bool VectorMachine::runs_in_floats(const ProductSet& set) const {
-  const Products& products = set.head ? head_products_ : products_;
-  return exact_ || std::any_of(set.matrices.begin(), set.matrices.end(),
-                               [&](const ProductSet::Stored& matrix) { return products.kernel_of(matrix) == nullptr; });
+  return exact_ || std::any_of(set.matrices.begin(), set.matrices.end(), [&](const ProductSet::Stored& matrix) {
+           return products_.kernel_of(matrix) == nullptr;
+         });
 }
 
 size_t VectorMachine::private_bytes(const StepShape& step) const {
   int64_t floats = 0;  // of one thread, where products run in float32
-  std::vector<ProductSet> layers, head;
-  for (const ProductSet& set : step.products) {
+  for (const ProductSet& set : step.products)
     if (runs_in_floats(set)) floats = std::max(floats, product_floats(set, step.tokens));
-    if (!exact_) (set.head ? head : layers).push_back(set);
-  }
   return static_cast<size_t>(threads()) * static_cast<size_t>(floats) * sizeof(float) +
-         products_.most_bytes(layers, step.tokens) + head_products_.most_bytes(head, step.tokens) +
+         (exact_ ? 0 : products_.most_bytes(step.products, step.tokens)) +
          PagedAttention::private_bytes(step.query_heads / step.kv_heads, step.head_width, threads()) +
          RowOperations::private_bytes(step.width, step.head_width, step.tokens);
 }
@@ -62,7 +58,7 @@ void VectorMachine::multiply(const Rows& x, const Matrix& weights, const Rows& y
 void VectorMachine::multiply_all(std::span<const Product> products) {
   batch_.clear();
   for (const Product& product : products)
-    if (!exact_ && products_.kernel_of(*product.weights) != nullptr)
+    if (!exact_ && products_.kernel_of(product) != nullptr)
       batch_.push_back(product);
     else
       multiply_floats(product);
@@ -70,30 +66,29 @@ void VectorMachine::multiply_all(std::span<const Product> products) {
 }
 
 void VectorMachine::multiply_head(const Rows& x, const Matrix& weights, const Rows& y) {
-  const Product product = {x, &weights, y, false};
-  if (!exact_ && head_products_.kernel_of(weights) != nullptr)
-    head_products_.multiply({&product, 1});
-  else
-    multiply_floats(product);
+  const Product product = {x, &weights, y, false, ProductRole::kHead};
+  multiply_all({&product, 1});
 }
 
 void VectorMachine::project_qkv(const ProjectQkv& op) {
-  const Product products[] = {
-      {op.x_TD, &op.wq, op.q_TNH, false}, {op.x_TD, &op.wk, op.k_TGH, false}, {op.x_TD, &op.wv, op.v_TGH, false}};
+  const auto role = ProductRole::kSensitive;
+  const Product products[] = {{op.x_TD, &op.wq, op.q_TNH, false, role},
+                              {op.x_TD, &op.wk, op.k_TGH, false, role},
+                              {op.x_TD, &op.wv, op.v_TGH, false, role}};
   multiply_all(products);
 }
 
 void VectorMachine::mlps(std::span<const Mlp> ops) {
   std::vector<Product> products;
   for (const Mlp& op : ops) {
-    products.push_back({op.x_TD, &op.gate, op.gate_TF, false});
+    products.push_back({op.x_TD, &op.gate, op.gate_TF, false, ProductRole::kSensitive});
     products.push_back({op.x_TD, &op.up, op.up_TF, false});
   }
   multiply_all(products);
   products.clear();
   for (const Mlp& op : ops) {
     silu_multiply(op);
-    products.push_back({op.gate_TF.first(op.x_TD.rows), &op.down, op.y_TD, true});
+    products.push_back({op.gate_TF.first(op.x_TD.rows), &op.down, op.y_TD, true, ProductRole::kSensitive});
   }
   multiply_all(products);
 }

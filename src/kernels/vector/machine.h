@@ -21,8 +21,7 @@ struct Target {
   const FloatKernels* floats;
   const AttendKernels* attend;
   const RowKernels* rows;
-  Products::Choose product_kernel;
-  Products::Choose head_kernel;
+  ProductKernels products;
 };
 
 class VectorMachine : public ReferenceMachine {
@@ -59,7 +58,7 @@ class VectorMachine : public ReferenceMachine {
   const Target target_;
   PagedAttention attention_;
   RowOperations rows_;
-  Products products_, head_products_;
+  Products products_;
   bool exact_;
   std::vector<Product> batch_;  // scratch
 };

@@ -41,7 +41,7 @@ const Item& item_at(const std::vector<Item>& items, int64_t index, Begin Item::*
 }  // namespace
 
 const ProductKernel* Products::kernel_of(const ProductSet::Stored& matrix) const {
-  return matrix.order == MatrixOrder::kOutputMajor ? choose_(matrix.dtype) : nullptr;
+  return matrix.order == MatrixOrder::kOutputMajor ? kernels_.of(matrix.role)(matrix.dtype) : nullptr;
 }
 
 size_t Products::most_bytes(std::span<const ProductSet> sets, int64_t tokens) const {
@@ -100,7 +100,7 @@ size_t Products::plan_wave(std::span<const Product> products) {
   size_t taken = 0;
   for (const Product& product : products) {
     const Matrix& weights = *product.weights;
-    const ProductKernel* kernel = kernel_of(weights);
+    const ProductKernel* kernel = kernel_of(product);
     CHECK(kernel != nullptr);
     CHECK(product.x.width == weights.inputs && product.y.width == weights.outputs && product.x.rows <= product.y.rows);
     if (taken > 0 && packed_size_ + kernel->packing->bytes(product.x.rows, weights.inputs) > kWaveBytes) break;

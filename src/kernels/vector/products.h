@@ -19,17 +19,27 @@ struct Product {
   const Matrix* weights;
   Rows y;
   bool add;
+  ProductRole role = ProductRole::kUsual;
+};
+
+// What a target has for each role.
+struct ProductKernels {
+  using Choose = const ProductKernel* (*)(tensor::DType dtype);
+  Choose usual, sensitive, head;
+
+  Choose of(ProductRole role) const {
+    return role == ProductRole::kUsual ? usual : role == ProductRole::kSensitive ? sensitive : head;
+  }
 };
 
 class Products {
  public:
-  using Choose = const ProductKernel* (*)(tensor::DType dtype);
-
-  // `choose` gives the kernels of what the processor has.
-  Products(ThreadPool* pool, Choose choose) : pool_(*pool), choose_(choose) {}
+  Products(ThreadPool* pool, const ProductKernels& kernels) : pool_(*pool), kernels_(kernels) {}
 
   // Null where the matrix has to be multiplied some other way.
-  const ProductKernel* kernel_of(const Matrix& weights) const { return kernel_of({weights.dtype, weights.order}); }
+  const ProductKernel* kernel_of(const Product& product) const {
+    return kernel_of({product.weights->dtype, product.weights->order, product.role});
+  }
   const ProductKernel* kernel_of(const ProductSet::Stored& matrix) const;
 
   // All of them, in any order: no two write the same numbers. Each has a kernel.
@@ -66,7 +76,7 @@ class Products {
   std::byte* scratch(int thread, size_t bytes);
 
   ThreadPool& pool_;
-  Choose choose_;
+  ProductKernels kernels_;
   // Of the wave in flight; kept because allocating them costs as much as a small product.
   std::vector<Packed> packed_;
   std::vector<Part> parts_;
