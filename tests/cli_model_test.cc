@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "checkpoint/checkpoint.h"
+#include "tensor/kv_row.h"
 #include "tests/support/golden.h"
 #include "tests/support/program.h"
 #include "text/load_tokenizer.h"
@@ -337,8 +338,20 @@ TEST_F(CliModel, InspectTellsThePlan) {
   for (const char* key : {"config", "config_read", "config_inferred", "config_ignored", "unused_tensors", "machine"})
     EXPECT_TRUE(json.contains(key)) << key;
 
-  const Json narrow = run_json({"inspect", model("tiny-odd"), "--json", "--context", "100", "--cache", "f16"});
-  EXPECT_EQ(plan.at("cache").get<int64_t>(), 2 * narrow.at("memory_plan").at("cache").get<int64_t>());
+  // Two pages of 64 positions in each layer: keys and values of every head, a row each.
+  const Json& read = json.at("config");
+  const int64_t rows = read.at("layers").get<int64_t>() * 128 * 2 * read.at("kv_heads").get<int64_t>();
+  const int64_t width = read.at("head_width").get<int64_t>();
+  for (const auto& [name, dtype] : {std::pair{"f32", tensor::DType::kF32},
+                                    {"f16", tensor::DType::kF16},
+                                    {"bf16", tensor::DType::kBF16},
+                                    {"q8", tensor::DType::kQ8_0},
+                                    {"q4", tensor::DType::kQ4_1}}) {
+    const Json other = run_json({"inspect", model("tiny-odd"), "--json", "--context", "100", "--cache", name});
+    EXPECT_EQ(other.at("memory_plan").at("cache"), rows * static_cast<int64_t>(tensor::kv_row_bytes(dtype, width)))
+        << name;
+    EXPECT_EQ(other.at("memory_plan").at("cache_dtype"), tensor::name(dtype));
+  }
   EXPECT_EQ(run_json({"inspect", model("tiny-odd"), "--json"}).at("memory_plan").at("context"), 4096);
 }
 

@@ -61,7 +61,7 @@ TEST(CliUsage, WrongUsageIsTwo) {
       {{"run", odd, "--loud"}, "--loud (see paddock run --help)"},
       {{"run", odd, "--prompt", "a", "--tokens", "b"}, "--prompt excludes --tokens"},
       {{"run", odd, "--prompt", "a", "--logprobs", "2"}, "--json"},
-      {{"run", odd, "--prompt", "a", "--cache", "q4"}, "q4"},
+      {{"run", odd, "--prompt", "a", "--cache", "q3"}, "q3"},
       {{"run", odd, "--prompt", "a", "--temperature", "hot"}, "hot"},
       {{"run", odd, "--prompt", "a", "--temperature", "-1"}, "temperature: expected 0 to 100, found -1"},
       {{"run", odd, "--prompt", "a", "--top-p", "nan"}, "top_p"},

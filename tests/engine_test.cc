@@ -42,7 +42,7 @@ class EngineTest : public testing::Test {
     ASSERT_NE(loaded_, nullptr);
   }
   std::unique_ptr<engine::Engine> make(int64_t context, int64_t sequences, int64_t piece) {
-    auto engine = engine::Engine::create(loaded_->model, plan_for(*loaded_, context, sequences, piece));
+    auto engine = engine::Engine::create(loaded_->model, plan_for(*loaded_, context, sequences, piece, cache_));
     EXPECT_TRUE(engine) << engine.error().message;
     return std::move(*engine);
   }
@@ -62,9 +62,24 @@ class EngineTest : public testing::Test {
   }
 
   std::unique_ptr<LoadedModel> loaded_;
+  tensor::DType cache_ = tensor::DType::kF32;
 };
 
-TEST_F(EngineTest, AloneOrInACrowdTheSameTokens) {
+// What depends on the bytes of the cache, in each of its formats.
+class EngineCacheTest : public EngineTest, public testing::WithParamInterface<tensor::DType> {
+ protected:
+  void SetUp() override {
+    EngineTest::SetUp();
+    cache_ = GetParam();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Caches, EngineCacheTest,
+                         testing::Values(tensor::DType::kF32, tensor::DType::kF16, tensor::DType::kBF16,
+                                         tensor::DType::kQ8_0, tensor::DType::kQ4_1),
+                         [](const auto& cache) { return std::string(tensor::name(cache.param)); });
+
+TEST_P(EngineCacheTest, AloneOrInACrowdTheSameTokens) {
   constexpr size_t kRequests = 6;
   std::vector<Answer> crowd(kRequests);
   auto engine = make(120, 3, 16);  // fewer places than requests: some wait
@@ -86,6 +101,15 @@ TEST_F(EngineTest, ThreadsDoNotChangeTheTokens) {
     loaded_ = load(data_folder() / "text" / "tiny-scout" / "model.safetensors",
                    std::make_unique<kernels::ReferenceMachine>(threads));
     EXPECT_EQ(alone(prompt_of(50), 9, 20).tokens, two.tokens);
+  }
+}
+
+// On the machine that is tested: another one rounds now and then to another stored number.
+TEST_P(EngineCacheTest, ThreadsDoNotChangeTheTokens) {
+  const Answer before = alone(prompt_of(50), 9, 20);
+  for (const int threads : {1, 3}) {
+    loaded_ = load(data_folder() / "text" / "tiny-scout" / "model.safetensors", chosen_machine(false, threads));
+    EXPECT_EQ(alone(prompt_of(50), 9, 20).tokens, before.tokens) << threads;
   }
 }
 
@@ -151,7 +175,7 @@ TEST_F(EngineTest, AListenerMayCancelFromInside) {
   EXPECT_TRUE(ended);
 }
 
-TEST_F(EngineTest, AKeptCacheIsContinuedNotComputedAgain) {
+TEST_P(EngineCacheTest, AKeptCacheIsContinuedNotComputedAgain) {
   auto engine = make(200, 1, 8);
   Answer first, second;
   engine::Request request = request_for(prompt_of(40), 5, 12, &first);
@@ -172,8 +196,29 @@ TEST_F(EngineTest, AKeptCacheIsContinuedNotComputedAgain) {
   EXPECT_EQ(second.tokens, alone(conversation, 6, 12).tokens);
 }
 
+// The prompt leaves the kept text inside the chunk that local layers still hold: what follows is written over.
+TEST_P(EngineCacheTest, AKeptCacheIsRewound) {
+  auto engine = make(200, 1, 64);
+  Answer first, second;
+  engine::Request request = request_for(prompt_of(100), 5, 4, &first);
+  request.keep_cache = true;
+  const auto id = engine->submit(std::move(request));
+  while (engine->step()) {
+  }
+  std::vector<int32_t> other = prompt_of(100);
+  other.resize(99);
+  other.insert(other.end(), {3, 4});
+  engine::Request next = request_for(other, 6, 8, &second);
+  next.continues = *id;
+  ASSERT_TRUE(engine->submit(std::move(next)));
+  int steps = 0;
+  while (engine->step()) ++steps;
+  EXPECT_EQ(steps, 8);  // two tokens to compute, not 101 in pieces of 64
+  EXPECT_EQ(second.tokens, alone(other, 6, 8).tokens);
+}
+
 // The prompt leaves the kept text inside a chunk that local layers have given up.
-TEST_F(EngineTest, AKeptCacheThatCannotBeRewoundIsComputedAgain) {
+TEST_P(EngineCacheTest, AKeptCacheThatCannotBeRewoundIsComputedAgain) {
   auto engine = make(200, 1, 64);
   Answer first, second;
   engine::Request request = request_for(prompt_of(100), 5, 4, &first);

@@ -36,6 +36,15 @@ TEST(MemoryPlan, ScoutsCacheIsGlobalLayersPlusOneChunk) {
   ASSERT_TRUE(plan);
   // 12 global layers: 48 KiB a position. 36 local layers: one chunk, one step and two part pages, 144 KiB a position.
   EXPECT_EQ(plan->cache_bytes, 1048576ull * 48 * 1024 + 137ull * 64 * 144 * 1024);
+  for (const auto& [dtype, row] : {std::pair{tensor::DType::kF32, 512u},
+                                   {tensor::DType::kBF16, 256u},
+                                   {tensor::DType::kQ8_0, 136u},
+                                   {tensor::DType::kQ4_1, 80u}}) {
+    const auto other =
+        plan_memory(scout(), totals,
+                    {.context = 1048576, .limits = {.tokens = 512, .logits = 1}, .cache = {.dtype = dtype}}, machine);
+    EXPECT_EQ(other->cache_bytes, (1048576ull * 12 + 137ull * 64 * 36) * 16 * row) << tensor::name(dtype);
+  }
   EXPECT_EQ(plan->weight_bytes, 1000u);
   EXPECT_EQ(plan->total_bytes(), plan->weight_bytes + plan->cache_bytes + plan->scratch_bytes);
   EXPECT_EQ(plan->peak_bytes(), plan->total_bytes() + plan->program_bytes);

@@ -47,7 +47,8 @@ TEST(Perplexity, ScoresTheSecondHalfOfEachChunk) {
     // nll[i] is of token i + 1: rows 20 to 38 predict tokens 21 to 39.
     sum += std::accumulate(score->nll.begin() + 20, score->nll.end(), 0.0);
   }
-  const auto run = engine::perplexity(loaded->model, &loaded->model, plan, chunks);
+  const engine::Computed computed{loaded->model, plan};
+  const auto run = engine::perplexity(computed, &computed, chunks);
   ASSERT_TRUE(run) << run.error().message;
   EXPECT_EQ(run->found.chunks, 2);
   EXPECT_EQ(run->found.scored_tokens, 2 * 19);
@@ -57,6 +58,13 @@ TEST(Perplexity, ScoresTheSecondHalfOfEachChunk) {
   EXPECT_EQ(run->expected->mean_nll, run->found.mean_nll);
   EXPECT_EQ(run->divergence->mean, 0);
   EXPECT_EQ(run->divergence->same_best, 1);
+
+  // Another cache on one side: the other's figures stay.
+  const auto coarse = plan_for(*loaded, 40, 1, 16, tensor::DType::kQ4_1);
+  const auto compared = engine::perplexity({loaded->model, coarse}, &computed, chunks);
+  ASSERT_TRUE(compared) << compared.error().message;
+  EXPECT_EQ(compared->expected->mean_nll, run->found.mean_nll);
+  EXPECT_GT(compared->divergence->mean, 0);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "cache/page_pool.h"
 #include "tensor/dtype.h"
+#include "tensor/kv_row.h"
 
 namespace paddock::cache {
 
@@ -25,7 +26,8 @@ struct GroupShape {
   int64_t chunk = 0;  // positions of a chunk; 0 in the global group
   tensor::DType dtype = tensor::DType::kF16;
 
-  size_t layer_bytes() const { return 2 * tensor::row_bytes(dtype, kv_heads * page_positions * head_width); }
+  size_t position_bytes() const { return 2 * static_cast<size_t>(kv_heads) * tensor::kv_row_bytes(dtype, head_width); }
+  size_t layer_bytes() const { return static_cast<size_t>(page_positions) * position_bytes(); }
   size_t page_bytes() const { return static_cast<size_t>(layers) * layer_bytes(); }
 
   // The most pages that one sequence of up to `length` positions can hold at once, when a step adds at most `step`

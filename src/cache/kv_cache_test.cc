@@ -22,6 +22,18 @@ TEST(GroupShape, CountsBytesAndPages) {
       .layers = 12, .kv_heads = 8, .head_width = 128, .page_positions = 64, .chunk = 0, .dtype = tensor::DType::kF16};
   // Scout: 48 KiB a token for the global layers.
   EXPECT_EQ(global.page_bytes(), 64u * 48 * 1024);
+  // Four blocks a row, of 34 and of 20 bytes.
+  for (const auto& [dtype, row] : {std::pair{tensor::DType::kF32, 512u},
+                                   {tensor::DType::kF16, 256u},
+                                   {tensor::DType::kBF16, 256u},
+                                   {tensor::DType::kQ8_0, 4 * 34u},
+                                   {tensor::DType::kQ4_1, 4 * 20u}}) {
+    GroupShape other = global;
+    other.dtype = dtype;
+    EXPECT_EQ(other.page_bytes(), 12u * 2 * 8 * 64 * row) << tensor::name(dtype);
+    other.head_width = 88;  // ends with a block of 24
+    EXPECT_EQ(other.page_bytes(), 12u * 2 * 8 * 64 * tensor::kv_row_bytes(dtype, 88)) << tensor::name(dtype);
+  }
   EXPECT_EQ(global.pages_needed(1, 512), 1);
   EXPECT_EQ(global.pages_needed(65, 512), 2);
   GroupShape local = global;

@@ -4,14 +4,36 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <string>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "kernels/choose.h"
 
 namespace paddock::cli {
+namespace {
+
+struct CacheFormat {
+  const char* name;
+  tensor::DType dtype;
+};
+constexpr CacheFormat kCacheFormats[] = {{"f32", tensor::DType::kF32},
+                                         {"f16", tensor::DType::kF16},
+                                         {"bf16", tensor::DType::kBF16},
+                                         {"q8", tensor::DType::kQ8_0},
+                                         {"q4", tensor::DType::kQ4_1}};
+
+}  // namespace
+
+tensor::DType ModelOptions::cache_dtype() const {
+  const auto* format = std::ranges::find_if(kCacheFormats, [&](const CacheFormat& each) { return each.name == cache; });
+  CHECK(format != std::end(kCacheFormats));  // the option's own check has refused the rest
+  return format->dtype;
+}
 
 void Verbosity::apply() const {
   log_to_stderr(quiet          ? LogLevel::kError
@@ -33,10 +55,13 @@ void add_model_options(CLI::App& command, ModelOptions* options) {
                                  fmt::join(kernels::available_machines(), ", ")));
   command.add_option("--threads", options->threads, "threads to compute on; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
+  std::vector<std::string> caches;
+  for (const CacheFormat& format : kCacheFormats) caches.emplace_back(format.name);
   command
       .add_option("--cache", options->cache,
-                  "format of cached keys and values: f32 is exact, f16 takes half the memory")
-      ->check(CLI::IsMember({"f16", "f32"}))
+                  "format of cached keys and values: f32 is exact, f16 and bf16 take half the memory, q8 about a "
+                  "quarter, q4 about a sixth")
+      ->check(CLI::IsMember(caches))
       ->capture_default_str();
   command.add_option("--prefill-batch", options->prefill_batch, "tokens of a prompt that one step computes")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))

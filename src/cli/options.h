@@ -28,12 +28,12 @@ struct ModelOptions {
   std::string machine;                   // empty: the environment's choice, else the best
   int threads = 0;                       // 0: one for each processor
   bool exact = false;                    // no rounded activations
-  std::string cache = "f32";             // exact; f16 halves the bytes and moves logits in the second decimal
+  std::string cache = "f32";             // format of keys and values; cache_dtype() says what it means
   int64_t prefill_batch = 512;           // tokens that a step computes at most
   std::optional<uint64_t> memory_limit;  // bytes; otherwise what is available
   LoadMode load = LoadMode::kMap;
 
-  tensor::DType cache_dtype() const { return cache == "f32" ? tensor::DType::kF32 : tensor::DType::kF16; }
+  tensor::DType cache_dtype() const;
 };
 
 // How much the program tells on standard error.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// paddock perplexity: how well a model predicts a long text, and what rounded activations cost.
+// paddock perplexity: how well a model predicts a long text, and what rounded activations and caches cost.
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -21,6 +21,7 @@ llama-perplexity does the same, so that the figures can be compared.
 Examples:
   paddock perplexity model.gguf --text wiki.txt
   paddock perplexity model.gguf --text wiki.txt --compare --json
+  paddock perplexity model.gguf --text wiki.txt --exact --cache q8 --compare     what the cache alone costs
 )";
 
 struct PerplexityOptions {
@@ -62,6 +63,7 @@ Result<void> print_run(const PerplexityOptions& options, const kernels::Machine&
   if (options.json) {
     Json json = json_of(run.found);
     json["machine"] = std::string(machine.name());
+    json["cache"] = options.model.cache;
     if (run.expected) {
       json["exact"] = json_of(*run.expected);
       json["kl_divergence"] = {{"mean", run.divergence->mean},
@@ -70,12 +72,13 @@ Result<void> print_run(const PerplexityOptions& options, const kernels::Machine&
     }
     return print(json.dump() + "\n");
   }
-  std::string text =
-      fmt::format("perplexity {:.4f} +/- {:.4f}, {} tokens in {} chunks, machine {}\n", run.found.perplexity(),
-                  run.found.perplexity_error(), run.found.scored_tokens, run.found.chunks, machine.name());
+  std::string text = fmt::format("perplexity {:.4f} +/- {:.4f}, {} tokens in {} chunks, machine {}, cache {}\n",
+                                 run.found.perplexity(), run.found.perplexity_error(), run.found.scored_tokens,
+                                 run.found.chunks, machine.name(), options.model.cache);
   if (run.expected)
     text += fmt::format(
-        "with exact activations {:.4f} ({:+.3f} %), KL divergence mean {:.2e}, largest {:.2e} nats, same best token "
+        "with exact activations and an f32 cache {:.4f} ({:+.3f} %), KL divergence mean {:.2e}, largest {:.2e} nats, "
+        "same best token "
         "{:.2f} %\n",
         run.expected->perplexity(), 100 * (run.found.perplexity() / run.expected->perplexity() - 1),
         run.divergence->mean, run.divergence->largest, 100 * run.divergence->same_best);
@@ -96,16 +99,20 @@ Result<void> run_perplexity(const PerplexityOptions& options) {
 
   std::unique_ptr<kernels::Machine> exact_machine;
   llama4::Model exact;
+  llama4::MemoryPlan exact_plan;
   if (options.compare) {
     ModelOptions exactly = options.model;
     exactly.exact = true;
+    exactly.cache = "f32";
     exact_machine = TRY(choose_machine(exactly));
-    exact = TRY(load_planned(&open, exactly, plan, exact_machine.get()));
+    exact_plan = TRY(plan_scoring(open, exactly, options.chunk, *exact_machine));
+    exact = TRY(load_planned(&open, exactly, exact_plan, exact_machine.get()));
   }
+  const engine::Computed expected{exact, exact_plan};
   Progress progress("chunks");
-  const auto run = TRY(engine::perplexity(model, options.compare ? &exact : nullptr, plan, chunks, [&](int64_t done) {
-    progress.show(done, static_cast<int64_t>(chunks.size()));
-  }));
+  const auto run =
+      TRY(engine::perplexity({model, plan}, options.compare ? &expected : nullptr, chunks,
+                             [&](int64_t done) { progress.show(done, static_cast<int64_t>(chunks.size())); }));
   progress.clear();
   return print_run(options, *machine, run);
 }
@@ -125,7 +132,7 @@ void add_perplexity_command(CLI::App& program, Action* chosen) {
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
       ->capture_default_str();
   command.add_flag("--compare", options->compare,
-                   "run the text with exact activations too, and tell how far the two are apart");
+                   "run the text with exact activations and an f32 cache too, and tell how far the two are apart");
   command.add_flag("--json", options->json, "print one JSON object");
   add_model_options(command, &options->model);
   add_verbosity(command, &options->verbosity);

@@ -66,8 +66,8 @@ double kl_divergence(std::span<const float> expected, std::span<const float> fou
   return sum;
 }
 
-Result<PerplexityRun> perplexity(const llama4::Model& found, const llama4::Model* expected,
-                                 const llama4::MemoryPlan& plan, std::span<const std::vector<int32_t>> chunks,
+Result<PerplexityRun> perplexity(const Computed& found, const Computed* expected,
+                                 std::span<const std::vector<int32_t>> chunks,
                                  const std::function<void(int64_t done)>& progress) {
   Likelihoods likelihoods, expected_likelihoods;
   Divergence divergence;
@@ -85,7 +85,7 @@ Result<PerplexityRun> perplexity(const llama4::Model& found, const llama4::Model
         expected_likelihoods.add(log_total(logits).value - logits[next_token(row)]);
         expected_rows.emplace_back(logits.begin(), logits.end());
       };
-      TRY(score(*expected, plan, chunk, sinks));
+      TRY(score(expected->model, expected->plan, chunk, sinks));
     }
     ScoreSinks sinks;
     sinks.logits = [&](int64_t row, std::span<const float> logits) {
@@ -99,7 +99,7 @@ Result<PerplexityRun> perplexity(const llama4::Model& found, const llama4::Model
       divergence.largest = std::max(divergence.largest, distance);
       divergence.same_best += log_total(wanted).best == total.best ? 1 : 0;
     };
-    TRY(score(found, plan, chunk, sinks));
+    TRY(score(found.model, found.plan, chunk, sinks));
     if (progress) progress(++done);
   }
   PerplexityRun run;

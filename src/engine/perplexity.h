@@ -46,11 +46,16 @@ std::vector<std::vector<int32_t>> cut_chunks(std::span<const int32_t> tokens, in
 // KL(expected || found) of two rows of logits, in nats.
 double kl_divergence(std::span<const float> expected, std::span<const float> found);
 
+// A way to compute: a machine's model, and a plan for one sequence of a chunk's length.
+struct Computed {
+  const llama4::Model& model;
+  const llama4::MemoryPlan& plan;
+};
+
 // The logits of positions [length / 2, length - 1) of each chunk predict the tokens after them. `expected` null: no
-// comparison; otherwise the same weights on another machine. The plan is for one sequence of a chunk's length.
-// `progress` hears of each chunk.
-Result<PerplexityRun> perplexity(const llama4::Model& found, const llama4::Model* expected,
-                                 const llama4::MemoryPlan& plan, std::span<const std::vector<int32_t>> chunks,
+// comparison; otherwise the same weights on another machine, or with another cache. `progress` hears of each chunk.
+Result<PerplexityRun> perplexity(const Computed& found, const Computed* expected,
+                                 std::span<const std::vector<int32_t>> chunks,
                                  const std::function<void(int64_t done)>& progress = {});
 
 }  // namespace paddock::engine

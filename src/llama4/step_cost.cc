@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/kv_row.h"
+
 namespace paddock::llama4 {
 namespace {
 
@@ -46,8 +48,8 @@ class Counter {
       pairs += position + 1 - chunk_start(position);
     }
     const int64_t keys = sequence.first_position + rows - chunk_start(sequence.first_position);
-    cost_.cache_bytes +=
-        2.0 * static_cast<double>(tensor::row_bytes(dtype, config.kv_heads * config.head_width * keys));
+    cost_.cache_bytes += 2.0 * static_cast<double>(config.kv_heads * keys) *
+                         static_cast<double>(tensor::kv_row_bytes(dtype, config.head_width));
     cost_.operations[static_cast<size_t>(kernels::Arithmetic::kFloat32)] +=
         4.0 * static_cast<double>(pairs) * static_cast<double>(config.query_heads * config.head_width);
   }

@@ -43,6 +43,13 @@ inline uint16_t half_from_float(float value) {
 // bfloat16 is the upper half of a float32.
 inline float float_from_bf16(uint16_t bf16) { return std::bit_cast<float>(uint32_t{bf16} << 16); }
 
+// float32 rounded to bfloat16: to nearest, ties to even; NaN stays NaN.
+inline uint16_t bf16_from_float(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
 // E4M3 in the variant without infinities ("fn"): bias 7, 0x7F and 0xFF are NaN, the largest finite value is 448.
 constexpr float float_from_e4m3(uint8_t e4m3) {
   const uint32_t sign = uint32_t{e4m3 & 0x80u} << 24;

@@ -15,9 +15,9 @@
 
 namespace paddock::test {
 
-std::unique_ptr<kernels::Machine> chosen_machine(bool exact) {
+std::unique_ptr<kernels::Machine> chosen_machine(bool exact, int threads) {
   const char* name = std::getenv("PADDOCK_MACHINE");
-  auto machine = kernels::make_machine(name == nullptr ? "" : name, 2, exact);
+  auto machine = kernels::make_machine(name == nullptr ? "" : name, threads, exact);
   if (!machine) ADD_FAILURE() << machine.error().message;
   return machine ? std::move(*machine) : nullptr;
 }

@@ -33,7 +33,7 @@ struct LoadedModel {
   llama4::WeightTotals totals;
 };
 // The machine that the environment names: every model test runs under it, so that ctest can repeat them for each.
-std::unique_ptr<kernels::Machine> chosen_machine(bool exact);
+std::unique_ptr<kernels::Machine> chosen_machine(bool exact, int threads = 2);
 // Fails the test with the loader's sentence when loading fails. `machine` null: the one that PADDOCK_MACHINE names.
 std::unique_ptr<LoadedModel> load(const std::filesystem::path& path,
                                   std::unique_ptr<kernels::Machine> machine = nullptr);

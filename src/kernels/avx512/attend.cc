@@ -5,6 +5,6 @@
 namespace paddock::kernels::avx512 {
 
 const AttendKernels kAttendKernels = {"AVX-512", AttendLoops<Lanes>::add_positions, AttendLoops<Lanes>::merge,
-                                      AttendLoops<Lanes>::finish, AttendLoops<Lanes>::halves_from_floats};
+                                      AttendLoops<Lanes>::finish, AttendLoops<Lanes>::encode_row};
 
 }  // namespace paddock::kernels::avx512

@@ -9,10 +9,11 @@
 
 namespace paddock::kernels {
 
-// Where one layer's keys and values lie: `page_bytes` apart, K[G][page_positions][H] at `offset`, then V alike.
+// Where one layer's keys and values lie: `page_bytes` apart, K[G][page_positions][H] at `offset`, then V alike. The H
+// numbers of a position are a row of `dtype` (tensor/kv_row.h); rows follow each other without a gap.
 struct KvPages {
   Address base;
-  tensor::DType dtype = tensor::DType::kF32;  // F32 or F16
+  tensor::DType dtype = tensor::DType::kF32;  // is_kv_format
   size_t page_bytes = 0;                      // from one page to the next: all layers of the pool
   size_t offset = 0;                          // of this layer inside a page
   int64_t page_positions = 0;
@@ -30,7 +31,7 @@ struct SequenceRows {
   int64_t first_page = 0;  // pages before it have been given back
 };
 
-// cache[position of row t] = (k[t], v[t]), rounded to the cache's type.
+// cache[position of row t] = (k[t], v[t]), as tensor::encode_kv_row rounds them: the same bytes on every machine.
 struct AppendKv {
   Rows k_TGH, v_TGH;
   KvPages cache;
@@ -39,8 +40,11 @@ struct AppendKv {
 
 // out[t, n] = sum over visible j of softmax_j( q[t, n] . k[j, g] * scale ) v[j, g],   g = n / (N / G)
 // j is visible to position i iff j <= i and floor(i / chunk) == floor(j / chunk); chunk 0: all j <= i.
-// Softmax is computed page by page with a running maximum, in order of position: the result does not depend on what
-// else is in the step, nor on how the prompt was cut into steps.
+// k and v are the stored numbers, exactly. |out - exact| <= 2^-24 (2 H s + 64) max |v|, where s is the largest
+// |q| |k| scale of a visible j: a score is a sum of H rounded products, and its error is a weight's relative one. What
+// is not a number where it is seen makes its queries' outputs not a number. Softmax is computed page by page with a
+// running maximum, in order of position: the result does not depend on what else is in the step, nor on how the prompt
+// was cut into steps.
 struct Attend {
   Rows q_TNH;
   KvPages cache;

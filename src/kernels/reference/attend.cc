@@ -9,8 +9,7 @@
 #include "kernels/host/host_memory.h"
 #include "kernels/reference/machine.h"
 #include "kernels/reference/sums.h"
-#include "tensor/decode.h"
-#include "tensor/floats.h"
+#include "tensor/kv_row.h"
 
 namespace paddock::kernels {
 namespace {
@@ -21,9 +20,9 @@ struct PageHead {
   const std::byte* values;
 };
 
-size_t head_bytes(const KvPages& cache) {
-  return tensor::row_bytes(cache.dtype, cache.page_positions * cache.head_width);
-}
+size_t row_bytes(const KvPages& cache) { return tensor::kv_row_bytes(cache.dtype, cache.head_width); }
+
+size_t head_bytes(const KvPages& cache) { return static_cast<size_t>(cache.page_positions) * row_bytes(cache); }
 
 PageHead page_head(const KvPages& cache, int32_t page, int64_t kv_head) {
   const std::byte* start = HostMemory::bytes(cache.base) + static_cast<size_t>(page) * cache.page_bytes + cache.offset;
@@ -37,14 +36,11 @@ int32_t page_of(const SequenceRows& sequence, const KvPages& cache, int64_t posi
   return sequence.pages[static_cast<size_t>(page_in_sequence)];
 }
 
-void store_head(const float* from, tensor::DType dtype, std::byte* to, int64_t count) {
-  if (dtype == tensor::DType::kF32) {
-    std::copy_n(from, count, reinterpret_cast<float*>(to));
-  } else {
-    CHECK(dtype == tensor::DType::kF16);
-    auto* halves = reinterpret_cast<uint16_t*>(to);
-    for (int64_t index = 0; index < count; ++index) halves[index] = tensor::half_from_float(from[index]);
-  }
+// `count` rows from the page's first on, as floats [count, H].
+void decode_rows(const KvPages& cache, const std::byte* stored, int64_t count, float* to) {
+  for (int64_t row = 0; row < count; ++row)
+    tensor::decode_kv_row(cache.dtype, stored + static_cast<size_t>(row) * row_bytes(cache),
+                          to + row * cache.head_width, cache.head_width);
 }
 
 // The softmax of one query so far: sums are relative to the largest score seen.
@@ -100,8 +96,8 @@ void attend_rows(const Attend& op, const SequenceRows& sequence, int64_t first_r
     const int64_t page_start = page * cache.page_positions;
     const int64_t stored = std::min(cache.page_positions, end_position - page_start);
     const PageHead head_of_page = page_head(cache, page_of(sequence, cache, page_start), kv_head);
-    tensor::decode_row(cache.dtype, head_of_page.keys, keys, stored * width);
-    tensor::decode_row(cache.dtype, head_of_page.values, values, stored * width);
+    decode_rows(cache, head_of_page.keys, stored, keys);
+    decode_rows(cache, head_of_page.values, stored, values);
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t position = first_position + row;
       const int64_t begin = std::max(page_start, first_visible(position, op.chunk)) - page_start;
@@ -129,13 +125,13 @@ void ReferenceMachine::append_kv(const AppendKv& op) {
   for (const SequenceRows& sequence : op.sequences)
     for (int64_t row = 0; row < sequence.rows; ++row) {
       const int64_t position = sequence.first_position + row;
-      const size_t slot = tensor::row_bytes(cache.dtype, position % cache.page_positions * width);
+      const size_t slot = static_cast<size_t>(position % cache.page_positions) * row_bytes(cache);
       for (int64_t kv_head = 0; kv_head < cache.kv_heads; ++kv_head) {
         const PageHead head = page_head(cache, page_of(sequence, cache, position), kv_head);
-        store_head(HostMemory::row(op.k_TGH, sequence.first_row + row) + kv_head * width, cache.dtype,
-                   const_cast<std::byte*>(head.keys) + slot, width);
-        store_head(HostMemory::row(op.v_TGH, sequence.first_row + row) + kv_head * width, cache.dtype,
-                   const_cast<std::byte*>(head.values) + slot, width);
+        tensor::encode_kv_row(cache.dtype, HostMemory::row(op.k_TGH, sequence.first_row + row) + kv_head * width,
+                              const_cast<std::byte*>(head.keys) + slot, width);
+        tensor::encode_kv_row(cache.dtype, HostMemory::row(op.v_TGH, sequence.first_row + row) + kv_head * width,
+                              const_cast<std::byte*>(head.values) + slot, width);
       }
     }
 }

@@ -12,7 +12,7 @@
 #include "kernels/choose.h"
 #include "kernels/host/host_memory.h"
 #include "kernels/reference/machine.h"
-#include "tensor/floats.h"
+#include "tensor/kv_row.h"
 
 namespace paddock::kernels {
 namespace {
@@ -189,12 +189,13 @@ TEST_P(ReferenceTest, AttendOverPages) {
   constexpr int64_t kHeads = 4, kKvHeads = 2, kWidth = 10, kPage = 4, kLength = 23;
   const std::vector<int32_t> pages = {5, 0, 3, 1, 6, 2};
   for (const int64_t chunk : {0, 1, 6, 8})
-    for (const tensor::DType dtype : {tensor::DType::kF32, tensor::DType::kF16}) {
+    for (const tensor::DType dtype :
+         {tensor::DType::kF32, tensor::DType::kF16, tensor::DType::kBF16, tensor::DType::kQ8_0, tensor::DType::kQ4_1}) {
       const OwnedRows q(kLength, kHeads * kWidth, 1), k(kLength, kKvHeads * kWidth, 2),
           v(kLength, kKvHeads * kWidth, 3);
       OwnedRows out(kLength, kHeads * kWidth, 4);
       std::vector<float> memory(7 * 2 * kKvHeads * kPage * kWidth);
-      const size_t bytes = 2 * tensor::row_bytes(dtype, kKvHeads * kPage * kWidth);
+      const size_t bytes = 2 * kKvHeads * kPage * tensor::kv_row_bytes(dtype, kWidth);
       const KvPages cache{.base = HostMemory::address_of(memory.data()),
                           .dtype = dtype,
                           .page_bytes = bytes,
@@ -211,11 +212,14 @@ TEST_P(ReferenceTest, AttendOverPages) {
                        .chunk = chunk,
                        .scale = 0.3f,
                        .out_TNH = out.handle});
-      const auto rounded = [&](double value) {
-        const auto single = static_cast<float>(value);
-        return dtype == tensor::DType::kF32
-                   ? value
-                   : static_cast<double>(tensor::float_from_half(tensor::half_from_float(single)));
+      // What the cache holds of a head's row.
+      const auto stored = [&](const OwnedRows& all, int64_t position, int64_t kv_head) {
+        std::vector<std::byte> row(tensor::kv_row_bytes(dtype, kWidth));
+        std::vector<float> found(kWidth);
+        tensor::encode_kv_row(dtype, &all.values[static_cast<size_t>((position * kKvHeads + kv_head) * kWidth)],
+                              row.data(), kWidth);
+        tensor::decode_kv_row(dtype, row.data(), found.data(), kWidth);
+        return found;
       };
       for (int64_t position = 0; position < kLength; ++position)
         for (int64_t head = 0; head < kHeads; ++head) {
@@ -224,13 +228,14 @@ TEST_P(ReferenceTest, AttendOverPages) {
           double total = 0;
           for (int64_t key = 0; key <= position; ++key) {
             if (chunk > 0 && key / chunk != position / chunk) continue;
+            const std::vector<float> stored_k = stored(k, key, kv), stored_v = stored(v, key, kv);
             double score = 0;
             for (int64_t index = 0; index < kWidth; ++index)
-              score += q.at(position, head * kWidth + index) * rounded(k.at(key, kv * kWidth + index));
+              score += q.at(position, head * kWidth + index) * stored_k[static_cast<size_t>(index)];
             const double weight = std::exp(score * 0.3);
             total += weight;
             for (int64_t index = 0; index < kWidth; ++index)
-              sums[static_cast<size_t>(index)] += weight * rounded(v.at(key, kv * kWidth + index));
+              sums[static_cast<size_t>(index)] += weight * stored_v[static_cast<size_t>(index)];
           }
           for (int64_t index = 0; index < kWidth; ++index)
             ASSERT_NEAR(out.at(position, head * kWidth + index), sums[static_cast<size_t>(index)] / total, 1e-5);

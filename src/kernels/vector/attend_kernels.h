@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tensor/dtype.h"
+
 namespace paddock::kernels {
 
 // Positions whose scores are computed before their softmax: a page's, unless pages are larger.
@@ -41,9 +43,10 @@ struct QueryBlock {
 
 // At most kPositionsAtOnce cached positions of one key/value head, of which row r sees [begin, min(count, end + r)).
 struct CachedPositions {
-  const std::byte* keys = nullptr;    // [count][head_width]
+  const std::byte* keys = nullptr;    // rows of head_width numbers, row_bytes apart
   const std::byte* values = nullptr;  // alike
-  bool halves = false;                // float16, otherwise float32
+  tensor::DType dtype = tensor::DType::kF32;
+  int64_t row_bytes = 0;
   int64_t begin = 0;
   int64_t count = 0;
   int64_t end = 0;  // may be negative
@@ -60,8 +63,8 @@ struct AttendKernels {
   void (*merge)(const SoftmaxSums& part, int64_t queries, int64_t padded_width, const SoftmaxSums& whole);
   // out = sums.out / sums.total, rows and heads as those of block.q.
   void (*finish)(const QueryBlock& block, const SoftmaxSums& sums, float* out);
-  // As tensor::half_from_float.
-  void (*halves_from_floats)(const float* from, uint16_t* to, int64_t count);
+  // As tensor::encode_kv_row.
+  void (*encode_row)(tensor::DType dtype, const float* from, std::byte* to, int64_t width);
 };
 
 // Call only where the processor has the feature.

@@ -9,9 +9,11 @@
 //   out[query][column] = out * shrink -> + weight[begin] v[begin] -> + weight[begin + 1] v[begin + 1] -> ..., FMAs
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/vector/attend_kernels.h"
 #include "kernels/vector/exponential.h"
+#include "kernels/vector/kv_formats.h"
 
 namespace paddock::kernels {
 
@@ -32,10 +34,13 @@ struct AttendLoops {
   }
 
   static void add_positions(const QueryBlock& block, const CachedPositions& positions) {
-    if (positions.halves)
-      add_stored<uint16_t>(block, positions);
-    else
-      add_stored<float>(block, positions);
+    switch (positions.dtype) {
+      case tensor::DType::kF16: add_stored<KvHalves<Lanes, Binary16<Lanes>>>(block, positions); break;
+      case tensor::DType::kBF16: add_stored<KvHalves<Lanes, Bfloat16<Lanes>>>(block, positions); break;
+      case tensor::DType::kQ8_0: add_stored<KvQ8<Lanes>>(block, positions); break;
+      case tensor::DType::kQ4_1: add_stored<KvQ4<Lanes>>(block, positions); break;
+      default: add_stored<KvF32<Lanes>>(block, positions); break;
+    }
   }
 
   static void merge(const SoftmaxSums& part, int64_t queries, int64_t padded_width, const SoftmaxSums& whole) {
@@ -80,10 +85,14 @@ struct AttendLoops {
     }
   }
 
-  static void halves_from_floats(const float* from, uint16_t* to, int64_t count) {
-    int64_t index = 0;
-    for (; index + kWidth <= count; index += kWidth) Lanes::store(to + index, Lanes::load(from + index));
-    if (index < count) Lanes::store_first(to + index, Lanes::load_first(from + index, count - index), count - index);
+  static void encode_row(tensor::DType dtype, const float* from, std::byte* to, int64_t width) {
+    switch (dtype) {
+      case tensor::DType::kF16: KvHalves<Lanes, Binary16<Lanes>>::encode(from, to, width); break;
+      case tensor::DType::kBF16: KvHalves<Lanes, Bfloat16<Lanes>>::encode(from, to, width); break;
+      case tensor::DType::kQ8_0: KvQ8<Lanes>::encode(from, to, width); break;
+      case tensor::DType::kQ4_1: KvQ4<Lanes>::encode(from, to, width); break;
+      default: KvF32<Lanes>::encode(from, to, width); break;
+    }
   }
 
  private:
@@ -92,60 +101,65 @@ struct AttendLoops {
     return query / block.group * block.row_stride + query % block.group * block.head_width;
   }
 
-  // Asks for `count` numbers that lie `ahead` bytes after `from`, unless that is nothing. In order of address, which
-  // lets the processor run ahead by itself. (GCC 12 drops calls of a function that only has __builtin_prefetch.)
-  template <typename Stored>
-  static void prefetch(const Stored* from, int64_t count, ptrdiff_t ahead) {
+  // Asks for `bytes` that lie `ahead` after `from`, unless that is nothing. In order of address, which lets the
+  // processor run ahead by itself. (GCC 12 drops calls of a function that only has __builtin_prefetch.)
+  static void prefetch(const std::byte* from, int64_t bytes, ptrdiff_t ahead) {
     if (ahead == 0) return;
-    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(Stored));
-    for (int64_t index = 0; index < count; index += kLine)
-      __asm__ volatile("prefetcht1 %0" : : "m"(*(reinterpret_cast<const char*>(from + index) + ahead)));
+    for (int64_t index = 0; index < bytes; index += 64) __asm__ volatile("prefetcht1 %0" : : "m"(from[index + ahead]));
   }
 
   // Positions [first, first + count) as floats in rows of block.padded_width.
-  template <typename Stored>
-  static void decode(const QueryBlock& block, const Stored* stored, int64_t first, int64_t count, ptrdiff_t ahead) {
+  template <typename Format>
+  static void decode(const QueryBlock& block, const std::byte* stored, int64_t row_bytes, int64_t first, int64_t count,
+                     ptrdiff_t ahead) {
     const int64_t width = block.head_width;
     for (int64_t position = first; position < first + count; ++position) {
-      const Stored* from = stored + position * width;
+      const std::byte* from = stored + position * row_bytes;
       float* to = block.decoded + position * block.padded_width;
-      prefetch(from, width, ahead);
+      prefetch(from, row_bytes, ahead);
       int64_t column = 0;
-      for (; column + kWidth <= width; column += kWidth) Lanes::store(to + column, Lanes::load(from + column));
+      for (; column + kWidth <= width; column += kWidth) Lanes::store(to + column, Format::load(from, column));
       if (column < width) {
-        Lanes::store(to + column, Lanes::load_first(from + column, width - column));
+        Lanes::store(to + column, Format::load_first(from, column, width - column));
         column += kWidth;
       }
       for (; column < block.padded_width; column += kWidth) Lanes::store(to + column, Lanes::zero());
     }
   }
 
+  static int64_t decoded_row_bytes(const QueryBlock& block) {
+    return block.padded_width * static_cast<int64_t>(sizeof(float));
+  }
+
   // block.keys[column][position] = stored[position][column], zero for positions from `count` to the next kLanes.
-  template <typename Stored>
-  static void transpose_keys(const QueryBlock& block, const Stored* stored, int64_t count, ptrdiff_t ahead) {
-    constexpr int64_t kColumns = kWidth * static_cast<int64_t>(sizeof(float) / sizeof(Stored));
-    const int64_t width = block.head_width;
+  template <typename Format>
+  static void transpose_keys(const QueryBlock& block, const CachedPositions& positions) {
+    constexpr int64_t kSquareBytes = Format::kSquare / Format::kUnit * Format::kUnitBytes;
+    const int64_t count = positions.count, row_bytes = positions.row_bytes;
     int64_t position = 0;
-    if (width % kColumns == 0)
-      for (; position + kWidth <= count; position += kWidth)
-        for (int64_t column = 0; column < width; column += kColumns) {
-          const Stored* square = stored + position * width + column;
-          prefetch(stored + position * width + kWidth * column, kWidth * kColumns, ahead);
-          Lanes::transpose(square, width, block.keys + column * kPositionsAtOnce + position, kPositionsAtOnce);
+    if (block.head_width % Format::kSquare == 0)
+      for (; position + kWidth <= count; position += kWidth) {
+        const std::byte* rows = positions.keys + position * row_bytes;
+        for (int64_t square = 0; square < block.head_width / Format::kSquare; ++square) {
+          prefetch(rows + kWidth * square * kSquareBytes, kWidth * kSquareBytes, positions.next_keys);
+          Format::transpose(rows + square * kSquareBytes, row_bytes,
+                            block.keys + square * Format::kSquare * kPositionsAtOnce + position, kPositionsAtOnce);
         }
+      }
     // What does not fill a square: from a copy with zeros around it.
     const int64_t end = (count + kLanes - 1) / kLanes * kLanes;
     if (position == end) return;
-    decode(block, stored, position, count - position, ahead);
+    decode<Format>(block, positions.keys, row_bytes, position, count - position, positions.next_keys);
     for (int64_t blank = count * block.padded_width; blank < end * block.padded_width; blank += kWidth)
       Lanes::store(block.decoded + blank, Lanes::zero());
     for (; position < end; position += kWidth)
-      for (int64_t column = 0; column < block.padded_width; column += kWidth)
-        Lanes::transpose(block.decoded + position * block.padded_width + column, block.padded_width,
-                         block.keys + column * kPositionsAtOnce + position, kPositionsAtOnce);
+      for (int64_t column = 0; column < block.padded_width; column += KvF32<Lanes>::kSquare)
+        KvF32<Lanes>::transpose(
+            reinterpret_cast<const std::byte*>(block.decoded + position * block.padded_width + column),
+            decoded_row_bytes(block), block.keys + column * kPositionsAtOnce + position, kPositionsAtOnce);
   }
 
-  template <typename Stored>
+  template <typename Format>
   static void add_stored(const QueryBlock& block, const CachedPositions& positions) {
     const int64_t queries = block.rows * block.group;
     const int64_t blind_rows = positions.begin + 1 - positions.end;  // rows that see none of the positions
@@ -155,18 +169,19 @@ struct AttendLoops {
       const int64_t end = positions.end + row < positions.count ? positions.end + row : positions.count;
       for (int64_t head = 0; head < block.group; ++head) block.ends[query++] = static_cast<int32_t>(end);
     }
-    transpose_keys(block, reinterpret_cast<const Stored*>(positions.keys), positions.count, positions.next_keys);
+    transpose_keys<Format>(block, positions);
     score(block, first, queries, (positions.count + kLanes - 1) / kLanes * kParts);
     weigh(block, first, queries, positions.begin);
-    const auto* values = reinterpret_cast<const Stored*>(positions.values);
-    // Halves are converted in registers where each is used by a tile or two, otherwise once for all.
-    const bool direct = sizeof(Stored) == sizeof(float) || queries - first <= 2 * kQueries;
+    // Numbers are converted in registers where each is used by a tile or two, otherwise once for all.
+    const bool direct = std::is_same_v<Format, KvF32<Lanes>> || queries - first <= 2 * kQueries;
     if (direct && block.head_width == block.padded_width) {
-      add_values(block, first, queries, positions.begin, values, block.head_width, positions.next_values);
+      add_values<Format>(block, first, queries, positions.begin,
+                         {positions.values, positions.row_bytes, positions.next_values});
     } else {
-      decode(block, values, positions.begin, positions.count - positions.begin, positions.next_values);
-      add_values(block, first, queries, positions.begin, static_cast<const float*>(block.decoded), block.padded_width,
-                 0);
+      decode<Format>(block, positions.values, positions.row_bytes, positions.begin, positions.count - positions.begin,
+                     positions.next_values);
+      add_values<KvF32<Lanes>>(block, first, queries, positions.begin,
+                               {reinterpret_cast<const std::byte*>(block.decoded), decoded_row_bytes(block), 0});
     }
   }
 
@@ -282,70 +297,81 @@ struct AttendLoops {
 
   // ---- values
 
-  template <typename Stored>
-  static void add_values(const QueryBlock& block, int64_t first, int64_t queries, int64_t begin, const Stored* values,
-                         int64_t stride, ptrdiff_t ahead) {
+  // Stored rows of values from a page's first position on; `ahead` as next_values.
+  struct ValueRows {
+    const std::byte* first;
+    int64_t row_bytes;
+    ptrdiff_t ahead;
+  };
+
+  template <typename Format>
+  static void add_values(const QueryBlock& block, int64_t first, int64_t queries, int64_t begin, ValueRows values) {
     constexpr float kKeep[kQueries] = {1, 1, 1, 1, 1, 1};
     for (int64_t query = first; query < queries; query += kQueries) {
       const int64_t count = queries - query < kQueries ? queries - query : kQueries;
       const int64_t end = block.ends[query];  // the least: later rows see more
-      add_to_queries(block, query, count, begin, end, values, stride, block.shrink + query, query == first ? ahead : 0);
+      add_to_queries<Format>(block, query, count, begin, end, values, block.shrink + query);
+      values.ahead = 0;  // once is enough
       for (int64_t other = query + 1; other < query + count; ++other)
-        if (block.ends[other] > end) add_to_queries(block, other, 1, end, block.ends[other], values, stride, kKeep, 0);
+        if (block.ends[other] > end) add_to_queries<Format>(block, other, 1, end, block.ends[other], values, kKeep);
     }
   }
 
-  template <typename Stored>
+  template <typename Format>
   static void add_to_queries(const QueryBlock& block, int64_t query, int64_t count, int64_t begin, int64_t end,
-                             const Stored* values, int64_t stride, const float* shrink, ptrdiff_t ahead) {
+                             const ValueRows& values, const float* shrink) {
     switch (count) {
-      case 1: add_to_rows<1>(block, query, begin, end, values, stride, shrink, ahead); break;
-      case 2: add_to_rows<2>(block, query, begin, end, values, stride, shrink, ahead); break;
-      case 3: add_to_rows<3>(block, query, begin, end, values, stride, shrink, ahead); break;
-      case 4: add_to_rows<4>(block, query, begin, end, values, stride, shrink, ahead); break;
-      case 5: add_to_rows<5>(block, query, begin, end, values, stride, shrink, ahead); break;
-      default: add_to_rows<6>(block, query, begin, end, values, stride, shrink, ahead); break;
+      case 1: add_to_rows<Format, 1>(block, query, begin, end, values, shrink); break;
+      case 2: add_to_rows<Format, 2>(block, query, begin, end, values, shrink); break;
+      case 3: add_to_rows<Format, 3>(block, query, begin, end, values, shrink); break;
+      case 4: add_to_rows<Format, 4>(block, query, begin, end, values, shrink); break;
+      case 5: add_to_rows<Format, 5>(block, query, begin, end, values, shrink); break;
+      default: add_to_rows<Format, 6>(block, query, begin, end, values, shrink); break;
     }
   }
 
-  template <int kRows, typename Stored>
-  static void add_to_rows(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const Stored* values,
-                          int64_t stride, const float* shrink, ptrdiff_t ahead) {
+  template <typename Format, int kRows>
+  static void add_to_rows(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const ValueRows& values,
+                          const float* shrink) {
     int64_t column = 0;
-    add_to_columns<kRows, columns_with(kRows)>(block, query, begin, end, values, stride, shrink, ahead, &column);
+    add_to_columns<Format, kRows, columns_with(kRows)>(block, query, begin, end, values, shrink, &column);
   }
-  template <int kRows, int kColumns, typename Stored>
-  static void add_to_columns(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const Stored* values,
-                             int64_t stride, const float* shrink, ptrdiff_t ahead, int64_t* column) {
-    for (; *column + kColumns * kWidth <= block.padded_width; *column += kColumns * kWidth) {
-      // Each pass over the positions fetches its part of the next ones.
-      const Stored* fetched = values + begin * stride + *column * (end - begin);
-      add_tile<kRows, kColumns>(block.scores + query * kPositionsAtOnce, begin, end, values + *column, stride, shrink,
-                                fetched, ahead, block.sums.out + query * block.padded_width + *column,
-                                block.padded_width);
-    }
+  template <typename Format, int kRows, int kColumns>
+  static void add_to_columns(const QueryBlock& block, int64_t query, int64_t begin, int64_t end,
+                             const ValueRows& values, const float* shrink, int64_t* column) {
+    for (; *column + kColumns * kWidth <= block.padded_width; *column += kColumns * kWidth)
+      add_tile<Format, kRows, kColumns>(block, query, begin, end, values, shrink, *column);
     if constexpr (kColumns > 1)
-      add_to_columns<kRows, kColumns / 2>(block, query, begin, end, values, stride, shrink, ahead, column);
+      add_to_columns<Format, kRows, kColumns / 2>(block, query, begin, end, values, shrink, column);
   }
 
-  template <int kRows, int kColumns, typename Stored>
-  static void add_tile(const float* weights, int64_t begin, int64_t end, const Stored* values, int64_t stride,
-                       const float* shrink, const Stored* fetched, ptrdiff_t ahead, float* out, int64_t out_stride) {
+  template <typename Format, int kRows, int kColumns>
+  static void add_tile(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const ValueRows& values,
+                       const float* shrink, int64_t first_column) {
+    constexpr int64_t kTile = kColumns * kWidth;
+    const float* weights = block.scores + query * kPositionsAtOnce;
+    float* out = block.sums.out + query * block.padded_width + first_column;
     Floats sums[kRows][kColumns];
 #pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row) {
       const Floats factor = Lanes::set(shrink[row]);
 #pragma GCC unroll 8
       for (int column = 0; column < kColumns; ++column)
-        sums[row][column] = Lanes::multiply(Lanes::load(out + row * out_stride + column * kWidth), factor);
+        sums[row][column] = Lanes::multiply(Lanes::load(out + row * block.padded_width + column * kWidth), factor);
     }
-    for (int64_t position = begin; position < end; ++position) {
-      prefetch(fetched, kColumns * kWidth, ahead);
-      fetched += kColumns * kWidth;
+    const std::byte* unit = values.first + first_column / Format::kUnit * Format::kUnitBytes;
+    const int64_t in_unit =
+        kTile % Format::kUnit == 0 ? 0 : first_column % Format::kUnit;  // a constant where it can be
+    // Each pass over the positions fetches its part of the next ones.
+    const int64_t share = values.row_bytes * kTile / block.padded_width;
+    const std::byte* fetched =
+        values.first + begin * values.row_bytes + values.row_bytes * first_column / block.padded_width * (end - begin);
+    for (int64_t position = begin; position < end; ++position, fetched += share) {
+      prefetch(fetched, share, values.ahead);
       Floats v[kColumns];
 #pragma GCC unroll 8
       for (int column = 0; column < kColumns; ++column)
-        v[column] = Lanes::load(values + position * stride + column * kWidth);
+        v[column] = Format::load(unit + position * values.row_bytes, in_unit + column * kWidth);
 #pragma GCC unroll 8
       for (int row = 0; row < kRows; ++row) {
         const Floats x = Lanes::set(weights[row * kPositionsAtOnce + position]);
@@ -358,7 +384,7 @@ struct AttendLoops {
     for (int row = 0; row < kRows; ++row)
 #pragma GCC unroll 8
       for (int column = 0; column < kColumns; ++column)
-        Lanes::store(out + row * out_stride + column * kWidth, sums[row][column]);
+        Lanes::store(out + row * block.padded_width + column * kWidth, sums[row][column]);
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "kernels/host/host_memory.h"
+#include "tensor/kv_row.h"
 
 namespace paddock::kernels {
 namespace {
@@ -70,10 +71,7 @@ int64_t pages_of_segment(const KvPages& cache) {
   return std::max(int64_t{1}, kSegmentPositions / cache.page_positions);
 }
 
-size_t number_bytes(const KvPages& cache) {
-  CHECK(cache.dtype == tensor::DType::kF32 || cache.dtype == tensor::DType::kF16);
-  return cache.dtype == tensor::DType::kF32 ? sizeof(float) : sizeof(uint16_t);
-}
+size_t row_bytes_of(const KvPages& cache) { return tensor::kv_row_bytes(cache.dtype, cache.head_width); }
 
 // Where a position's key and value of one head lie.
 struct Slot {
@@ -85,7 +83,7 @@ Slot slot_of(const KvPages& cache, const SequenceRows& sequence, int64_t positio
   const int64_t page_in_sequence = position / cache.page_positions - sequence.first_page;
   CHECK(page_in_sequence >= 0 && page_in_sequence < static_cast<int64_t>(sequence.pages.size()));
   const auto page = static_cast<size_t>(sequence.pages[static_cast<size_t>(page_in_sequence)]);
-  const auto row_bytes = static_cast<size_t>(cache.head_width) * number_bytes(cache);
+  const size_t row_bytes = row_bytes_of(cache);
   const auto head_bytes = static_cast<size_t>(cache.page_positions) * row_bytes;
   std::byte* key = HostMemory::bytes(cache.base) + page * cache.page_bytes + cache.offset +
                    static_cast<size_t>(kv_head) * head_bytes +
@@ -107,12 +105,7 @@ size_t PagedAttention::private_bytes(int64_t group, int64_t head_width, int thre
 
 void PagedAttention::append_kv(const AppendKv& op) {
   const int64_t width = op.cache.head_width;
-  const auto store = [&](const float* from, std::byte* to) {
-    if (op.cache.dtype == tensor::DType::kF32)
-      std::copy_n(from, width, reinterpret_cast<float*>(to));
-    else
-      kernels_.halves_from_floats(from, reinterpret_cast<uint16_t*>(to), width);
-  };
+  const auto store = [&](const float* from, std::byte* to) { kernels_.encode_row(op.cache.dtype, from, to, width); };
   for (const SequenceRows& sequence : op.sequences)
     pool_.parallel_for(sequence.rows, 16, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row)
@@ -203,7 +196,8 @@ void PagedAttention::add_segment(const Attend& op, const Item& item, int64_t seg
       const Slot next = end < end_position ? slot_of(cache, *item.sequence, end, item.kv_head) : slot;
       kernels_.add_positions(block, {.keys = slot.key,
                                      .values = slot.value,
-                                     .halves = cache.dtype == tensor::DType::kF16,
+                                     .dtype = cache.dtype,
+                                     .row_bytes = static_cast<int64_t>(row_bytes_of(cache)),
                                      .begin = std::max(int64_t{0}, item.first_seen - start),
                                      .count = end - start,
                                      .end = first_position + 1 - start,

@@ -18,9 +18,13 @@
 #include "kernels/cpu/features.h"
 #include "kernels/host/host_memory.h"
 #include "kernels/reference/machine.h"
+#include "tensor/kv_row.h"
 
 namespace paddock::kernels {
 namespace {
+
+constexpr tensor::DType kFormats[] = {tensor::DType::kF32, tensor::DType::kF16, tensor::DType::kBF16,
+                                      tensor::DType::kQ8_0, tensor::DType::kQ4_1};
 
 struct Shape {
   int64_t head_width = 64;
@@ -60,9 +64,10 @@ struct Sequence {
     pages.resize(static_cast<size_t>(count));
     std::iota(pages.begin(), pages.end(), 0);
     std::shuffle(pages.begin(), pages.end(), std::mt19937(5));
-    const size_t page_bytes = 2 * tensor::row_bytes(shape.dtype, shape.kv_width() * shape.page_positions);
+    const size_t page_bytes = 2 * static_cast<size_t>(shape.kv_heads * shape.page_positions) *
+                              tensor::kv_row_bytes(shape.dtype, shape.head_width);
     // What nobody has written is not a number: it must reach no result.
-    memory.assign(static_cast<size_t>(count) * page_bytes / sizeof(uint16_t), 0xFFFF);
+    memory.assign(static_cast<size_t>(count) * page_bytes, std::byte{0xFF});
     cache = {.base = HostMemory::address_of(memory.data()),
              .dtype = shape.dtype,
              .page_bytes = page_bytes,
@@ -90,7 +95,7 @@ struct Sequence {
 
   Shape shape;
   std::vector<int32_t> pages;
-  std::vector<uint16_t> memory;
+  std::vector<std::byte> memory;
   KvPages cache;
   std::vector<float> q, k, v;
 };
@@ -148,10 +153,27 @@ class AttentionTest : public testing::TestWithParam<const char*> {
             << shape << " in pieces of " << piece << ", " << threads << " threads";
       }
   }
+
+  static void expect_unseen_does_not_count(const Shape& shape) {
+    Sequence sequence(shape);
+    const auto expected = compute(&sequence, shape.length, 1);
+    const auto poison = [&](int64_t first, int64_t count) {
+      Sequence poisoned(shape);
+      const auto begin = static_cast<size_t>(first * shape.kv_width());
+      std::fill_n(&poisoned.k[begin], count * shape.kv_width(), std::numeric_limits<float>::quiet_NaN());
+      std::fill_n(&poisoned.v[begin], count * shape.kv_width(), std::numeric_limits<float>::infinity());
+      return compute(&poisoned, shape.length, 1);
+    };
+    const auto width = static_cast<size_t>(shape.query_width());
+    const auto before = poison(0, 24), after = poison(30, 18);
+    EXPECT_EQ(0, std::memcmp(&before[24 * width], &expected[24 * width], 24 * width * sizeof(float)));
+    EXPECT_EQ(0, std::memcmp(after.data(), expected.data(), 30 * width * sizeof(float)));
+    EXPECT_TRUE(std::isnan(after[30 * width]));
+  }
 };
 
 TEST_P(AttentionTest, AgreesWithTheReferenceAtEveryHeadWidth) {
-  for (const tensor::DType dtype : {tensor::DType::kF32, tensor::DType::kF16})
+  for (const tensor::DType dtype : kFormats)
     for (const int64_t width : {1, 3, 8, 16, 31, 64, 88, 96, 128, 130})
       for (const int64_t group : {1, 5, 8})
         for (const int64_t chunk : {0, 48})
@@ -159,7 +181,7 @@ TEST_P(AttentionTest, AgreesWithTheReferenceAtEveryHeadWidth) {
 }
 
 TEST_P(AttentionTest, AgreesWithTheReferenceForAnyPageAndChunk) {
-  for (const tensor::DType dtype : {tensor::DType::kF32, tensor::DType::kF16})
+  for (const tensor::DType dtype : kFormats)
     for (const int64_t page : {1, 4, 16, 64, 100, 256})
       for (const int64_t chunk : {0, 1, 6, 8, 90, 128})
         expect_as_reference({.head_width = 40,
@@ -172,12 +194,14 @@ TEST_P(AttentionTest, AgreesWithTheReferenceForAnyPageAndChunk) {
 }
 
 TEST_P(AttentionTest, AgreesWithTheReferenceBeyondASegment) {
-  for (const int64_t chunk : {0, 1500})
-    expect_as_reference({.head_width = 64, .kv_heads = 1, .group = 2, .chunk = chunk, .length = 2200});
+  for (const tensor::DType dtype : kFormats)
+    for (const int64_t chunk : {0, 1500})
+      expect_as_reference(
+          {.head_width = 64, .kv_heads = 1, .group = 2, .chunk = chunk, .length = 2200, .dtype = dtype});
 }
 
 TEST_P(AttentionTest, PiecesAndThreadsHaveTheSameBits) {
-  for (const tensor::DType dtype : {tensor::DType::kF32, tensor::DType::kF16})
+  for (const tensor::DType dtype : kFormats)
     for (const int64_t width : {1, 3, 64, 88, 96, 128, 130})
       for (const int64_t group : {1, 5, 8})
         for (const int64_t chunk : {0, 37})
@@ -222,26 +246,14 @@ TEST_P(AttentionTest, SequencesDoNotSeeEachOther) {
 
 // What lies before a chunk or after a query is multiplied by nothing, not by zero.
 TEST_P(AttentionTest, UnseenValuesDoNotCount) {
-  const Shape shape{.head_width = 20, .kv_heads = 1, .group = 6, .page_positions = 16, .chunk = 24, .length = 48};
-  Sequence sequence(shape);
-  const auto expected = compute(&sequence, shape.length, 1);
-  const auto poison = [&](int64_t first, int64_t count) {
-    Sequence poisoned(shape);
-    const auto begin = static_cast<size_t>(first * shape.kv_width());
-    std::fill_n(&poisoned.k[begin], count * shape.kv_width(), std::numeric_limits<float>::quiet_NaN());
-    std::fill_n(&poisoned.v[begin], count * shape.kv_width(), std::numeric_limits<float>::infinity());
-    return compute(&poisoned, shape.length, 1);
-  };
-  const auto width = static_cast<size_t>(shape.query_width());
-  const auto before = poison(0, 24), after = poison(30, 18);
-  EXPECT_EQ(0, std::memcmp(&before[24 * width], &expected[24 * width], 24 * width * sizeof(float)));
-  EXPECT_EQ(0, std::memcmp(after.data(), expected.data(), 30 * width * sizeof(float)));
-  EXPECT_TRUE(std::isnan(after[30 * width]));
+  for (const tensor::DType dtype : kFormats)
+    expect_unseen_does_not_count(
+        {.head_width = 20, .kv_heads = 1, .group = 6, .page_positions = 16, .chunk = 24, .length = 48, .dtype = dtype});
 }
 
 TEST_P(AttentionTest, BothMachinesHaveTheSameBits) {
   if (!cpu_features().avx2 || !cpu_features().avx512) GTEST_SKIP() << "this processor has not both";
-  for (const tensor::DType dtype : {tensor::DType::kF32, tensor::DType::kF16})
+  for (const tensor::DType dtype : kFormats)
     for (const int64_t width : {3, 88, 128}) {
       Sequence sequence({.head_width = width, .kv_heads = 1, .group = 5, .length = 1100, .dtype = dtype});
       ThreadPool pool(1);
@@ -255,6 +267,46 @@ TEST_P(AttentionTest, BothMachinesHaveTheSameBits) {
       }
       EXPECT_EQ(0, std::memcmp(out[0].data(), out[1].data(), out[0].size() * sizeof(float))) << width;
     }
+}
+
+// Numbers around every edge of a format, in rows of every length.
+TEST_P(AttentionTest, RowsAreStoredAsTheReferenceStoresThem) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float odd[] = {0.0f, -0.0f,  1e-45f,    -1e-30f,    1e-6f,        70000.0f,
+                       1e7f, -3e38f, kInfinity, -kInfinity, std::nanf("")};
+  std::mt19937 random(3);
+  for (const tensor::DType dtype : kFormats)
+    for (const int64_t width : {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 64, 88, 96, 128, 130})
+      for (const float size : {1e-7f, 1e-4f, 1.0f, 1e4f, 1e6f})
+        for (int trial = 0; trial < 30; ++trial) {
+          std::normal_distribution<float> normal(trial % 3 == 0 ? size : 0, size);
+          std::vector<float> x(static_cast<size_t>(width));
+          for (float& number : x) number = normal(random);
+          if (trial % 2 == 1) x[random() % x.size()] = odd[random() % std::size(odd)];
+          if (trial == 2)
+            for (float& number : x) number = random() % 2 == 0 ? 0.0f : -0.0f;
+          std::vector<std::byte> expected(tensor::kv_row_bytes(dtype, width), std::byte{0xA5}), found = expected;
+          tensor::encode_kv_row(dtype, x.data(), expected.data(), width);
+          kernels().encode_row(dtype, x.data(), found.data(), width);
+          ASSERT_EQ(found, expected) << tensor::name(dtype) << ", " << width << " numbers of " << size << ", " << trial;
+        }
+}
+
+// A key or value that is not finite, where it is seen, makes outputs that are not finite: an answer ends as an error.
+TEST_P(AttentionTest, WhatIsNotFiniteIsNotForgotten) {
+  for (const tensor::DType dtype : {tensor::DType::kQ8_0, tensor::DType::kQ4_1})
+    for (const float broken :
+         {std::nanf(""), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()})
+      for (const bool in_keys : {true, false}) {
+        Sequence sequence({.head_width = 64, .kv_heads = 1, .group = 2, .length = 90, .dtype = dtype});
+        auto& numbers = in_keys ? sequence.k : sequence.v;
+        numbers[static_cast<size_t>(40 * 64 + 5)] = broken;
+        const auto out = compute(&sequence, sequence.shape.length, 1);
+        for (int64_t row = 0; row < sequence.shape.length; ++row)
+          for (int64_t head = 0; head < 2; ++head)
+            ASSERT_EQ(std::isnan(out[static_cast<size_t>((row * 2 + head) * 64 + 7)]), row >= 40)
+                << tensor::name(dtype) << " with " << broken << (in_keys ? " in keys" : " in values");
+      }
 }
 
 INSTANTIATE_TEST_SUITE_P(Machines, AttentionTest, testing::Values("avx2", "avx512"),
