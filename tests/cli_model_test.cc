@@ -340,17 +340,18 @@ TEST_F(CliModel, InspectTellsThePlan) {
 
   // Two pages of 64 positions in each layer: keys and values of every head, a row each.
   const Json& read = json.at("config");
-  const int64_t rows = read.at("layers").get<int64_t>() * 128 * 2 * read.at("kv_heads").get<int64_t>();
+  const int64_t heads = read.at("layers").get<int64_t>() * 128 * read.at("kv_heads").get<int64_t>();
   const int64_t width = read.at("head_width").get<int64_t>();
-  for (const auto& [name, dtype] : {std::pair{"f32", tensor::DType::kF32},
-                                    {"f16", tensor::DType::kF16},
-                                    {"bf16", tensor::DType::kBF16},
-                                    {"q8", tensor::DType::kQ8_0},
-                                    {"q4", tensor::DType::kQ4_1}}) {
+  const std::pair<const char*, tensor::KvFormat> formats[] = {{"f32", tensor::DType::kF32},
+                                                              {"f16", tensor::DType::kF16},
+                                                              {"bf16", tensor::DType::kBF16},
+                                                              {"q8", tensor::DType::kQ8_0},
+                                                              {"q8q4", {tensor::DType::kQ8_0, tensor::DType::kQ4_1}},
+                                                              {"q4", tensor::DType::kQ4_1}};
+  for (const auto& [name, format] : formats) {
     const Json other = run_json({"inspect", model("tiny-odd"), "--json", "--context", "100", "--cache", name});
-    EXPECT_EQ(other.at("memory_plan").at("cache"), rows * static_cast<int64_t>(tensor::kv_row_bytes(dtype, width)))
-        << name;
-    EXPECT_EQ(other.at("memory_plan").at("cache_dtype"), tensor::name(dtype));
+    EXPECT_EQ(other.at("memory_plan").at("cache"), heads * static_cast<int64_t>(format.position_bytes(width))) << name;
+    EXPECT_EQ(other.at("memory_plan").at("cache_dtype"), format.name());
   }
   EXPECT_EQ(run_json({"inspect", model("tiny-odd"), "--json"}).at("memory_plan").at("context"), 4096);
 }

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels/host/host_memory.h"
@@ -62,11 +64,11 @@ class EngineTest : public testing::Test {
   }
 
   std::unique_ptr<LoadedModel> loaded_;
-  tensor::DType cache_ = tensor::DType::kF32;
+  tensor::KvFormat cache_;
 };
 
 // What depends on the bytes of the cache, in each of its formats.
-class EngineCacheTest : public EngineTest, public testing::WithParamInterface<tensor::DType> {
+class EngineCacheTest : public EngineTest, public testing::WithParamInterface<tensor::KvFormat> {
  protected:
   void SetUp() override {
     EngineTest::SetUp();
@@ -76,8 +78,13 @@ class EngineCacheTest : public EngineTest, public testing::WithParamInterface<te
 
 INSTANTIATE_TEST_SUITE_P(Caches, EngineCacheTest,
                          testing::Values(tensor::DType::kF32, tensor::DType::kF16, tensor::DType::kBF16,
-                                         tensor::DType::kQ8_0, tensor::DType::kQ4_1),
-                         [](const auto& cache) { return std::string(tensor::name(cache.param)); });
+                                         tensor::DType::kQ8_0, tensor::DType::kQ4_1,
+                                         tensor::KvFormat(tensor::DType::kQ8_0, tensor::DType::kQ4_1)),
+                         [](const auto& cache) {
+                           std::string name = cache.param.name();
+                           std::replace(name.begin(), name.end(), '/', '_');
+                           return name;
+                         });
 
 TEST_P(EngineCacheTest, AloneOrInACrowdTheSameTokens) {
   constexpr size_t kRequests = 6;
@@ -281,6 +288,34 @@ TEST(BrokenEngine, LogitsThatAreNotFiniteEndARequestWithoutATokenOfTheirs) {
     EXPECT_EQ(first.tokens.size(), 2u);
     EXPECT_EQ(next.finished, engine::FinishReason::kLength);
     EXPECT_EQ(next.tokens.size(), 20u);
+  }
+}
+
+// Breaks one number of the second token's key in every layer.
+class BrokenKeysMachine : public kernels::ReferenceMachine {
+ public:
+  explicit BrokenKeysMachine(float broken) : ReferenceMachine(1), broken_(broken) {}
+  void append_kv(const kernels::AppendKv& op) override {
+    if (op.sequences[0].first_position == 0) kernels::HostMemory::row(op.k_TGH, 1)[3] = broken_;
+    ReferenceMachine::append_kv(op);
+  }
+
+ private:
+  float broken_;
+};
+
+// A coarse cache must not turn what is not finite into a number.
+TEST_P(EngineCacheTest, ACachedKeyThatIsNotFiniteEndsARequestWithoutAToken) {
+  const bool in_blocks = tensor::is_block_format(GetParam().keys);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float broken : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity, 1e8f}) {
+    // An infinite key of its own may get the weight zero, and a large one is a number.
+    if (!std::isnan(broken) && !in_blocks) continue;
+    loaded_ =
+        load(data_folder() / "text" / "tiny-scout" / "model.safetensors", std::make_unique<BrokenKeysMachine>(broken));
+    const Answer answer = alone({1, 2, 3}, 5, 20);
+    EXPECT_EQ(answer.finished, engine::FinishReason::kError) << broken;
+    EXPECT_TRUE(answer.tokens.empty()) << broken;
   }
 }
 

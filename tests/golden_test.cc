@@ -16,7 +16,10 @@ namespace {
 
 using tensor::DType;
 
-constexpr DType kCaches[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_1};
+using tensor::KvFormat;
+
+const KvFormat kCaches[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, {DType::kQ8_0, DType::kQ4_1},
+                            DType::kQ4_1};
 
 // Half-precision keys and values carry relative errors of 2^-11; the reference's logits span about 60.
 constexpr float kHalfCacheTolerance = 5e-2f;
@@ -96,7 +99,7 @@ class GoldenTest : public testing::TestWithParam<const char*> {
     expect_logits(piece, DType::kF32, kFloatTolerance);
   }
 
-  void expect_five_sequences_alike(DType cache);
+  void expect_five_sequences_alike(const KvFormat& cache);
 
   Golden golden_;
   double mean_nll_ = 0;  // of the last expect_logits
@@ -120,9 +123,12 @@ TEST_P(GoldenTest, SmallCachesStayClose) {
     std::erase_if(golden_.rows, [](int64_t row) { return row >= 8200; });
   }
   const struct {
-    DType cache;
+    KvFormat cache;
     double dense, experts;
-  } bounds[] = {{DType::kBF16, 8e-5, 0.05}, {DType::kQ8_0, 5e-4, 0.4}, {DType::kQ4_1, 0.09, 1.7}};
+  } bounds[] = {{DType::kBF16, 8e-5, 0.05},
+                {DType::kQ8_0, 5e-4, 0.4},
+                {{DType::kQ8_0, DType::kQ4_1}, 0.09, 1.7},
+                {DType::kQ4_1, 0.09, 1.7}};
   for (const auto& [cache, dense, experts] : bounds) {
     const auto logits = all_logits(*golden_.loaded, golden_.tokens, is_long() ? 512 : 31, cache);
     double total = 0;
@@ -130,9 +136,9 @@ TEST_P(GoldenTest, SmallCachesStayClose) {
       total += engine::kl_divergence(golden_.logits.row(static_cast<int64_t>(index)),
                                      logits[static_cast<size_t>(golden_.rows[index])]);
     const double mean = total / static_cast<double>(golden_.rows.size());
-    EXPECT_LE(mean, golden_.loaded->model.config.experts == 0 ? dense : experts) << tensor::name(cache);
-    EXPECT_GT(mean, 0) << tensor::name(cache);
-    RecordProperty(std::string(tensor::name(cache)), std::to_string(mean));
+    EXPECT_LE(mean, golden_.loaded->model.config.experts == 0 ? dense : experts) << cache.name();
+    EXPECT_GT(mean, 0) << cache.name();
+    RecordProperty(cache.name(), std::to_string(mean));
   }
 }
 
@@ -140,7 +146,7 @@ TEST_P(GoldenTest, SmallCachesStayClose) {
 TEST_P(GoldenTest, PiecesAreBitExact) {
   auto tokens = golden_.tokens;
   if (is_long()) tokens.resize(600);
-  for (const DType cache : kCaches) {
+  for (const KvFormat& cache : kCaches) {
     const auto whole = all_logits(*golden_.loaded, tokens, 4096, cache);
     for (const int64_t piece : {1, 7, 31}) EXPECT_EQ(whole, all_logits(*golden_.loaded, tokens, piece, cache)) << piece;
   }
@@ -207,7 +213,7 @@ TEST_P(GoldenTest, GreedyContinuationsTogether) {
   }
 }
 
-void GoldenTest::expect_five_sequences_alike(DType cache) {
+void GoldenTest::expect_five_sequences_alike(const KvFormat& cache) {
   const llama4::Model& model = golden_.loaded->model;
   std::vector<std::vector<int32_t>> texts;
   for (const size_t length : {3, 18, 33, 47, 66}) {
@@ -253,12 +259,12 @@ void GoldenTest::expect_five_sequences_alike(DType cache) {
   }
   for (size_t index = 0; index < texts.size(); ++index)
     EXPECT_EQ(together[index], all_logits(*golden_.loaded, texts[index], 4096, cache))
-        << "sequence " << index << ", cache " << tensor::name(cache);
+        << "sequence " << index << ", cache " << cache.name();
 }
 
 // Five sequences of different lengths share steps and cache; each row is bit for bit what it is alone.
 TEST_P(GoldenTest, FiveSequencesInOneStep) {
-  for (const DType cache : kCaches) expect_five_sequences_alike(cache);
+  for (const KvFormat& cache : kCaches) expect_five_sequences_alike(cache);
 }
 
 INSTANTIATE_TEST_SUITE_P(Text, GoldenTest,

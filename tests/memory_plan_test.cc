@@ -42,7 +42,7 @@ TEST(MemoryPlan, ScoutsCacheIsGlobalLayersPlusOneChunk) {
                                    {tensor::DType::kQ4_1, 80u}}) {
     const auto other =
         plan_memory(scout(), totals,
-                    {.context = 1048576, .limits = {.tokens = 512, .logits = 1}, .cache = {.dtype = dtype}}, machine);
+                    {.context = 1048576, .limits = {.tokens = 512, .logits = 1}, .cache = {.format = dtype}}, machine);
     EXPECT_EQ(other->cache_bytes, (1048576ull * 12 + 137ull * 64 * 36) * 16 * row) << tensor::name(dtype);
   }
   EXPECT_EQ(plan->weight_bytes, 1000u);

@@ -20,7 +20,7 @@ class SpeedTest : public testing::Test {
     const bool is_sharded = std::filesystem::exists(folder / "model.safetensors.index.json");
     loaded_ = load(folder / (is_sharded ? "model.safetensors.index.json" : "model.safetensors"));
     ASSERT_NE(loaded_, nullptr);
-    const auto wishes = engine::SpeedTest::wishes_for(cases, {.dtype = tensor::DType::kF32});
+    const auto wishes = engine::SpeedTest::wishes_for(cases, {.format = tensor::DType::kF32});
     const auto plan = llama4::plan_memory(loaded_->model.config, loaded_->totals, wishes, *loaded_->machine);
     ASSERT_TRUE(plan) << plan.error().message;
     auto test = engine::SpeedTest::create(loaded_->model, *plan);

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "cache/page_pool.h"
-#include "tensor/dtype.h"
 #include "tensor/kv_row.h"
 
 namespace paddock::cache {
@@ -24,9 +23,9 @@ struct GroupShape {
   int64_t head_width = 0;
   int64_t page_positions = 64;
   int64_t chunk = 0;  // positions of a chunk; 0 in the global group
-  tensor::DType dtype = tensor::DType::kF16;
+  tensor::KvFormat format = tensor::DType::kF16;
 
-  size_t position_bytes() const { return 2 * static_cast<size_t>(kv_heads) * tensor::kv_row_bytes(dtype, head_width); }
+  size_t position_bytes() const { return static_cast<size_t>(kv_heads) * format.position_bytes(head_width); }
   size_t layer_bytes() const { return static_cast<size_t>(page_positions) * position_bytes(); }
   size_t page_bytes() const { return static_cast<size_t>(layers) * layer_bytes(); }
 

@@ -19,7 +19,7 @@ CacheShape shape(int64_t page_positions, int64_t chunk) {
 
 TEST(GroupShape, CountsBytesAndPages) {
   const GroupShape global{
-      .layers = 12, .kv_heads = 8, .head_width = 128, .page_positions = 64, .chunk = 0, .dtype = tensor::DType::kF16};
+      .layers = 12, .kv_heads = 8, .head_width = 128, .page_positions = 64, .chunk = 0, .format = tensor::DType::kF16};
   // Scout: 48 KiB a token for the global layers.
   EXPECT_EQ(global.page_bytes(), 64u * 48 * 1024);
   // Four blocks a row, of 34 and of 20 bytes.
@@ -29,11 +29,14 @@ TEST(GroupShape, CountsBytesAndPages) {
                                    {tensor::DType::kQ8_0, 4 * 34u},
                                    {tensor::DType::kQ4_1, 4 * 20u}}) {
     GroupShape other = global;
-    other.dtype = dtype;
+    other.format = dtype;
     EXPECT_EQ(other.page_bytes(), 12u * 2 * 8 * 64 * row) << tensor::name(dtype);
     other.head_width = 88;  // ends with a block of 24
     EXPECT_EQ(other.page_bytes(), 12u * 2 * 8 * 64 * tensor::kv_row_bytes(dtype, 88)) << tensor::name(dtype);
   }
+  GroupShape mixed = global;
+  mixed.format = {tensor::DType::kQ8_0, tensor::DType::kQ4_1};
+  EXPECT_EQ(mixed.page_bytes(), 12u * 8 * 64 * (4 * 34 + 4 * 20));
   EXPECT_EQ(global.pages_needed(1, 512), 1);
   EXPECT_EQ(global.pages_needed(65, 512), 2);
   GroupShape local = global;

@@ -93,7 +93,7 @@ Result<void> run_cases(const BenchOptions& options, Bench* bench, kernels::Machi
 
   kernels::ProfiledMachine profiled(machine);
   if (options.profile) machine = &profiled;
-  const llama4::MemoryWishes wishes = engine::SpeedTest::wishes_for(cases, {.dtype = options.model.cache_dtype()});
+  const llama4::MemoryWishes wishes = engine::SpeedTest::wishes_for(cases, {.format = options.model.cache_format()});
   const llama4::MemoryPlan plan = TRY(plan_for(open, options.model, wishes, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine));

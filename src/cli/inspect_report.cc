@@ -195,7 +195,7 @@ Json inspection_json(const Inspection& inspection) {
           {"config_ignored", notes_json(open.report.ignored, "reason")},
           {"memory_plan",
            {{"context", plan.context},
-            {"cache_dtype", tensor::name(plan.cache.dtype)},
+            {"cache_dtype", plan.cache.format.name()},
             {"weights", plan.weight_bytes},
             {"cache", plan.cache_bytes},
             {"scratch", plan.scratch_bytes},
@@ -227,7 +227,7 @@ std::string inspection_text(const Inspection& inspection) {
       "memory",
       "{} bytes for {} positions: weights {}, cache {} ({}), scratch {}; the program holds {} already; {} available",
       grouped(plan.total_bytes()), grouped_signed(plan.context), grouped(plan.weight_bytes), grouped(plan.cache_bytes),
-      tensor::name(plan.cache.dtype), grouped(plan.scratch_bytes), grouped(plan.program_bytes),
+      plan.cache.format.name(), grouped(plan.scratch_bytes), grouped(plan.program_bytes),
       grouped(inspection.available_bytes));
   table.row("machine", "{}, {} threads", inspection.machine.name(), inspection.machine.threads());
   for (const auto& [dtype, path] : machine_paths(open, inspection.machine)) table.row("", "{}: {}", dtype, path);

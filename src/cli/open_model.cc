@@ -57,7 +57,7 @@ Result<llama4::MemoryPlan> plan_steps(const OpenModel& open, const ModelOptions&
   llama4::MemoryWishes wishes;
   wishes.context = context;
   wishes.limits = limits;
-  wishes.cache.dtype = options.cache_dtype();
+  wishes.cache.format = options.cache_format();
   wishes.weight_bytes = loaded_bytes(open.totals, options.load);
   return llama4::plan_memory(open.config, open.totals, wishes, machine);
 }

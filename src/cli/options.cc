@@ -19,20 +19,19 @@ namespace {
 
 struct CacheFormat {
   const char* name;
-  tensor::DType dtype;
+  tensor::DType keys, values;
 };
-constexpr CacheFormat kCacheFormats[] = {{"f32", tensor::DType::kF32},
-                                         {"f16", tensor::DType::kF16},
-                                         {"bf16", tensor::DType::kBF16},
-                                         {"q8", tensor::DType::kQ8_0},
-                                         {"q4", tensor::DType::kQ4_1}};
+constexpr CacheFormat kCacheFormats[] = {
+    {"f32", tensor::DType::kF32, tensor::DType::kF32},    {"f16", tensor::DType::kF16, tensor::DType::kF16},
+    {"bf16", tensor::DType::kBF16, tensor::DType::kBF16}, {"q8", tensor::DType::kQ8_0, tensor::DType::kQ8_0},
+    {"q8q4", tensor::DType::kQ8_0, tensor::DType::kQ4_1}, {"q4", tensor::DType::kQ4_1, tensor::DType::kQ4_1}};
 
 }  // namespace
 
-tensor::DType ModelOptions::cache_dtype() const {
+tensor::KvFormat ModelOptions::cache_format() const {
   const auto* format = std::ranges::find_if(kCacheFormats, [&](const CacheFormat& each) { return each.name == cache; });
   CHECK(format != std::end(kCacheFormats));  // the option's own check has refused the rest
-  return format->dtype;
+  return {format->keys, format->values};
 }
 
 void Verbosity::apply() const {
@@ -60,7 +59,7 @@ void add_model_options(CLI::App& command, ModelOptions* options) {
   command
       .add_option("--cache", options->cache,
                   "format of cached keys and values: f32 is exact, f16 and bf16 take half the memory, q8 about a "
-                  "quarter, q4 about a sixth")
+                  "quarter, q4 about a sixth but answers change; q8q4: keys q8, values q4")
       ->check(CLI::IsMember(caches))
       ->capture_default_str();
   command.add_option("--prefill-batch", options->prefill_batch, "tokens of a prompt that one step computes")

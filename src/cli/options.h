@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "kernels/contracts/machine.h"
-#include "tensor/dtype.h"
+#include "tensor/kv_row.h"
 
 namespace CLI {
 class App;
@@ -28,12 +28,12 @@ struct ModelOptions {
   std::string machine;                   // empty: the environment's choice, else the best
   int threads = 0;                       // 0: one for each processor
   bool exact = false;                    // no rounded activations
-  std::string cache = "f32";             // format of keys and values; cache_dtype() says what it means
+  std::string cache = "f32";             // format of keys and values; cache_format() says what it means
   int64_t prefill_batch = 512;           // tokens that a step computes at most
   std::optional<uint64_t> memory_limit;  // bytes; otherwise what is available
   LoadMode load = LoadMode::kMap;
 
-  tensor::DType cache_dtype() const;
+  tensor::KvFormat cache_format() const;
 };
 
 // How much the program tells on standard error.

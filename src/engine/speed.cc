@@ -100,7 +100,7 @@ SpeedResult SpeedTest::run(const SpeedCase& wanted, int runs, const SpeedHooks& 
   // The first run warms up; what it costs is what the others cost but for the experts that their tokens choose.
   llama4::CostObserver cost(model_);
   run_once(wanted, &cost, [&] {
-    result.cost += cost.take({parts_, logits_rows_}, plan_.cache.dtype);
+    result.cost += cost.take({parts_, logits_rows_}, plan_.cache.format);
     ++result.steps;
   });
   for (int run = 0; run < runs; ++run) {

@@ -14,7 +14,7 @@ cache::CacheShape cache_shape(const Config& config, const CacheSettings& setting
     group.kv_heads = config.kv_heads;
     group.head_width = config.head_width;
     group.page_positions = settings.page_positions;
-    group.dtype = settings.dtype;
+    group.format = settings.format;
   }
   shape[cache::kLocal].chunk = config.chunk;
   for (const LayerPlan& layer : config.layers) ++shape[group_of(layer)].layers;
@@ -33,7 +33,7 @@ Result<KvMemory> KvMemory::allocate(const Config& config, const cache::CacheShap
     const cache::Group group = group_of(plan);
     memory.layers_.push_back({group,
                               {.base = memory.buffers_[group].address(),
-                               .dtype = shape[group].dtype,
+                               .format = shape[group].format,
                                .page_bytes = shape[group].page_bytes(),
                                .offset = offset[group],
                                .page_positions = shape[group].page_positions,

@@ -14,7 +14,7 @@
 namespace paddock::llama4 {
 
 struct CacheSettings {
-  tensor::DType dtype = tensor::DType::kF16;  // as tensor/kv_row.h
+  tensor::KvFormat format = tensor::DType::kF16;
   int64_t page_positions = 64;
 };
 

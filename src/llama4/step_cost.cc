@@ -5,8 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "tensor/kv_row.h"
-
 namespace paddock::llama4 {
 namespace {
 
@@ -39,7 +37,7 @@ class Counter {
     use(mlp.down, rows);
   }
   // Rows at consecutive positions: the first key that any of them sees, and the pairs of query and key.
-  void attend(const StepSequence& sequence, const Config& config, bool chunked, tensor::DType dtype) {
+  void attend(const StepSequence& sequence, const Config& config, bool chunked, const tensor::KvFormat& cache) {
     const auto rows = static_cast<int64_t>(sequence.tokens.size());
     const auto chunk_start = [&](int64_t position) { return chunked ? position / config.chunk * config.chunk : 0; };
     int64_t pairs = 0;
@@ -48,8 +46,8 @@ class Counter {
       pairs += position + 1 - chunk_start(position);
     }
     const int64_t keys = sequence.first_position + rows - chunk_start(sequence.first_position);
-    cost_.cache_bytes += 2.0 * static_cast<double>(config.kv_heads * keys) *
-                         static_cast<double>(tensor::kv_row_bytes(dtype, config.head_width));
+    cost_.cache_bytes +=
+        static_cast<double>(config.kv_heads * keys) * static_cast<double>(cache.position_bytes(config.head_width));
     cost_.operations[static_cast<size_t>(kernels::Arithmetic::kFloat32)] +=
         4.0 * static_cast<double>(pairs) * static_cast<double>(config.query_heads * config.head_width);
   }
@@ -91,7 +89,7 @@ void CostObserver::routed(int layer, const kernels::Routing& routing) {
   routed_ += counter.cost();
 }
 
-StepCost CostObserver::take(const Step& step, tensor::DType cache_dtype) {
+StepCost CostObserver::take(const Step& step, const tensor::KvFormat& cache) {
   int64_t rows = 0;
   for (const StepSequence& sequence : step.sequences) rows += static_cast<int64_t>(sequence.tokens.size());
   Counter counter(*model_.machine);
@@ -100,7 +98,7 @@ StepCost CostObserver::take(const Step& step, tensor::DType cache_dtype) {
     for (const auto* matrix : {&layer.wq, &layer.wk, &layer.wv, &layer.wo, &layer.router}) counter.use(*matrix, rows);
     counter.use(layer.mlp, rows);
     for (const StepSequence& sequence : step.sequences)
-      counter.attend(sequence, model_.config, model_.config.layers[index].chunked, cache_dtype);
+      counter.attend(sequence, model_.config, model_.config.layers[index].chunked, cache);
   }
   counter.use(model_.weights.head, static_cast<int64_t>(step.logits_rows.size()));
   StepCost cost = counter.cost();

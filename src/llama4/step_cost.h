@@ -8,6 +8,7 @@
 
 #include "llama4/forward.h"
 #include "llama4/model.h"
+#include "tensor/kv_row.h"
 
 namespace paddock::llama4 {
 
@@ -29,7 +30,7 @@ class CostObserver : public Observer {
   void routed(int layer, const kernels::Routing& routing) override;
 
   // Of the step that was watched, with this cache; forgets what was watched.
-  StepCost take(const Step& step, tensor::DType cache_dtype);
+  StepCost take(const Step& step, const tensor::KvFormat& cache);
 
  private:
   const Model& model_;

@@ -82,6 +82,11 @@ void encode_blocks(DType dtype, const float* values, std::byte* bytes, int64_t w
 
 }  // namespace
 
+std::string KvFormat::name() const {
+  const std::string of_keys(tensor::name(keys));
+  return keys == values ? of_keys : of_keys + "/" + std::string(tensor::name(values));
+}
+
 bool is_kv_format(DType dtype) {
   return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 || dtype == DType::kQ8_0 ||
          dtype == DType::kQ4_1;

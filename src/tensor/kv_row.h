@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "tensor/dtype.h"
 
@@ -30,5 +31,20 @@ void decode_kv_row(DType dtype, const std::byte* bytes, float* values, int64_t w
 // finite, or whose scale or minimum is beyond float16, is stored as scale NaN, q = 0 and minimum 0: it decodes to NaN,
 // because an answer that depends on it must end as an error.
 void encode_kv_row(DType dtype, const float* values, std::byte* bytes, int64_t width);
+
+// The formats of a cache. Keys decide which positions are seen and suffer more from coarse steps than values, which are
+// averaged.
+struct KvFormat {
+  DType keys = DType::kF32;
+  DType values = DType::kF32;
+
+  KvFormat() = default;
+  KvFormat(DType both) : keys(both), values(both) {}  // NOLINT: one format is a pair of equal ones
+  KvFormat(DType of_keys, DType of_values) : keys(of_keys), values(of_values) {}
+
+  std::string name() const;  // "F16", "Q8_0/Q4_1"
+  // Of one position in one head, key and value.
+  size_t position_bytes(int64_t width) const { return kv_row_bytes(keys, width) + kv_row_bytes(values, width); }
+};
 
 }  // namespace paddock::tensor

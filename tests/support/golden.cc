@@ -53,12 +53,12 @@ std::unique_ptr<LoadedModel> load(const std::filesystem::path& path, std::unique
 }
 
 llama4::MemoryPlan plan_for(const LoadedModel& loaded, int64_t context, int64_t sequences, int64_t piece,
-                            tensor::DType cache, int64_t page_positions) {
+                            const tensor::KvFormat& cache, int64_t page_positions) {
   llama4::MemoryWishes wishes;
   wishes.context = context;
   wishes.sequences = sequences;
   wishes.limits = {.tokens = piece, .logits = piece};
-  wishes.cache = {.dtype = cache, .page_positions = page_positions};
+  wishes.cache = {.format = cache, .page_positions = page_positions};
   auto plan = llama4::plan_memory(loaded.model.config, loaded.totals, wishes, *loaded.machine);
   EXPECT_TRUE(plan.has_value()) << plan.error().message;
   return *plan;
@@ -106,7 +106,7 @@ double mean_nll(const std::filesystem::path& golden_json) {
 }
 
 std::vector<std::vector<float>> all_logits(const LoadedModel& loaded, std::span<const int32_t> tokens, int64_t piece,
-                                           tensor::DType cache, double* mean_nll) {
+                                           const tensor::KvFormat& cache, double* mean_nll) {
   std::vector<std::vector<float>> logits(tokens.size());
   engine::ScoreSinks sinks;
   sinks.logits = [&](int64_t row, std::span<const float> values) {

@@ -40,7 +40,7 @@ std::unique_ptr<LoadedModel> load(const std::filesystem::path& path,
 
 // Room for `sequences` of up to `context` tokens, `piece` tokens a step.
 llama4::MemoryPlan plan_for(const LoadedModel& loaded, int64_t context, int64_t sequences, int64_t piece,
-                            tensor::DType cache = tensor::DType::kF32, int64_t page_positions = 16);
+                            const tensor::KvFormat& cache = tensor::DType::kF32, int64_t page_positions = 16);
 
 // One tensor of a golden file.
 struct FloatTensor {
@@ -67,7 +67,8 @@ double mean_nll(const std::filesystem::path& golden_json);
 
 // Logits of every position, from one sequence cut into pieces; and how likely the text is, where wanted.
 std::vector<std::vector<float>> all_logits(const LoadedModel& loaded, std::span<const int32_t> tokens, int64_t piece,
-                                           tensor::DType cache = tensor::DType::kF32, double* mean_nll = nullptr);
+                                           const tensor::KvFormat& cache = tensor::DType::kF32,
+                                           double* mean_nll = nullptr);
 
 float largest_difference(std::span<const float> a, std::span<const float> b);
 

@@ -6,14 +6,15 @@
 #include <span>
 
 #include "kernels/contracts/memory.h"
+#include "tensor/kv_row.h"
 
 namespace paddock::kernels {
 
 // Where one layer's keys and values lie: `page_bytes` apart, K[G][page_positions][H] at `offset`, then V alike. The H
-// numbers of a position are a row of `dtype` (tensor/kv_row.h); rows follow each other without a gap.
+// numbers of a position are a row (tensor/kv_row.h); rows follow each other without a gap.
 struct KvPages {
   Address base;
-  tensor::DType dtype = tensor::DType::kF32;  // is_kv_format
+  tensor::KvFormat format;
   size_t page_bytes = 0;                      // from one page to the next: all layers of the pool
   size_t offset = 0;                          // of this layer inside a page
   int64_t page_positions = 0;

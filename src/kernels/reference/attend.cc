@@ -20,14 +20,14 @@ struct PageHead {
   const std::byte* values;
 };
 
-size_t row_bytes(const KvPages& cache) { return tensor::kv_row_bytes(cache.dtype, cache.head_width); }
-
-size_t head_bytes(const KvPages& cache) { return static_cast<size_t>(cache.page_positions) * row_bytes(cache); }
+size_t key_bytes(const KvPages& cache) { return tensor::kv_row_bytes(cache.format.keys, cache.head_width); }
+size_t value_bytes(const KvPages& cache) { return tensor::kv_row_bytes(cache.format.values, cache.head_width); }
 
 PageHead page_head(const KvPages& cache, int32_t page, int64_t kv_head) {
   const std::byte* start = HostMemory::bytes(cache.base) + static_cast<size_t>(page) * cache.page_bytes + cache.offset;
-  const std::byte* keys = start + static_cast<size_t>(kv_head) * head_bytes(cache);
-  return {keys, keys + static_cast<size_t>(cache.kv_heads) * head_bytes(cache)};
+  const auto before = static_cast<size_t>(kv_head * cache.page_positions);  // rows of other heads
+  const auto all = static_cast<size_t>(cache.kv_heads * cache.page_positions);
+  return {start + before * key_bytes(cache), start + all * key_bytes(cache) + before * value_bytes(cache)};
 }
 
 int32_t page_of(const SequenceRows& sequence, const KvPages& cache, int64_t position) {
@@ -36,11 +36,10 @@ int32_t page_of(const SequenceRows& sequence, const KvPages& cache, int64_t posi
   return sequence.pages[static_cast<size_t>(page_in_sequence)];
 }
 
-// `count` rows from the page's first on, as floats [count, H].
-void decode_rows(const KvPages& cache, const std::byte* stored, int64_t count, float* to) {
-  for (int64_t row = 0; row < count; ++row)
-    tensor::decode_kv_row(cache.dtype, stored + static_cast<size_t>(row) * row_bytes(cache),
-                          to + row * cache.head_width, cache.head_width);
+// `count` rows from `stored` on, as floats [count, width].
+void decode_rows(tensor::DType dtype, const std::byte* stored, int64_t count, int64_t width, float* to) {
+  for (int64_t row = 0; row < count; ++row, stored += tensor::kv_row_bytes(dtype, width))
+    tensor::decode_kv_row(dtype, stored, to + row * width, width);
 }
 
 // The softmax of one query so far: sums are relative to the largest score seen.
@@ -96,8 +95,8 @@ void attend_rows(const Attend& op, const SequenceRows& sequence, int64_t first_r
     const int64_t page_start = page * cache.page_positions;
     const int64_t stored = std::min(cache.page_positions, end_position - page_start);
     const PageHead head_of_page = page_head(cache, page_of(sequence, cache, page_start), kv_head);
-    decode_rows(cache, head_of_page.keys, stored, keys);
-    decode_rows(cache, head_of_page.values, stored, values);
+    decode_rows(cache.format.keys, head_of_page.keys, stored, width, keys);
+    decode_rows(cache.format.values, head_of_page.values, stored, width, values);
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t position = first_position + row;
       const int64_t begin = std::max(page_start, first_visible(position, op.chunk)) - page_start;
@@ -125,13 +124,14 @@ void ReferenceMachine::append_kv(const AppendKv& op) {
   for (const SequenceRows& sequence : op.sequences)
     for (int64_t row = 0; row < sequence.rows; ++row) {
       const int64_t position = sequence.first_position + row;
-      const size_t slot = static_cast<size_t>(position % cache.page_positions) * row_bytes(cache);
+      const auto slot = static_cast<size_t>(position % cache.page_positions);
       for (int64_t kv_head = 0; kv_head < cache.kv_heads; ++kv_head) {
         const PageHead head = page_head(cache, page_of(sequence, cache, position), kv_head);
-        tensor::encode_kv_row(cache.dtype, HostMemory::row(op.k_TGH, sequence.first_row + row) + kv_head * width,
-                              const_cast<std::byte*>(head.keys) + slot, width);
-        tensor::encode_kv_row(cache.dtype, HostMemory::row(op.v_TGH, sequence.first_row + row) + kv_head * width,
-                              const_cast<std::byte*>(head.values) + slot, width);
+        tensor::encode_kv_row(cache.format.keys, HostMemory::row(op.k_TGH, sequence.first_row + row) + kv_head * width,
+                              const_cast<std::byte*>(head.keys) + slot * key_bytes(cache), width);
+        tensor::encode_kv_row(cache.format.values,
+                              HostMemory::row(op.v_TGH, sequence.first_row + row) + kv_head * width,
+                              const_cast<std::byte*>(head.values) + slot * value_bytes(cache), width);
       }
     }
 }

@@ -189,15 +189,19 @@ TEST_P(ReferenceTest, AttendOverPages) {
   constexpr int64_t kHeads = 4, kKvHeads = 2, kWidth = 10, kPage = 4, kLength = 23;
   const std::vector<int32_t> pages = {5, 0, 3, 1, 6, 2};
   for (const int64_t chunk : {0, 1, 6, 8})
-    for (const tensor::DType dtype :
-         {tensor::DType::kF32, tensor::DType::kF16, tensor::DType::kBF16, tensor::DType::kQ8_0, tensor::DType::kQ4_1}) {
+    for (const tensor::KvFormat& format : {tensor::KvFormat(tensor::DType::kF32),
+                                           {tensor::DType::kF16},
+                                           {tensor::DType::kBF16},
+                                           {tensor::DType::kQ8_0},
+                                           {tensor::DType::kQ4_1},
+                                           {tensor::DType::kQ8_0, tensor::DType::kQ4_1}}) {
       const OwnedRows q(kLength, kHeads * kWidth, 1), k(kLength, kKvHeads * kWidth, 2),
           v(kLength, kKvHeads * kWidth, 3);
       OwnedRows out(kLength, kHeads * kWidth, 4);
       std::vector<float> memory(7 * 2 * kKvHeads * kPage * kWidth);
-      const size_t bytes = 2 * kKvHeads * kPage * tensor::kv_row_bytes(dtype, kWidth);
+      const size_t bytes = kKvHeads * kPage * format.position_bytes(kWidth);
       const KvPages cache{.base = HostMemory::address_of(memory.data()),
-                          .dtype = dtype,
+                          .format = format,
                           .page_bytes = bytes,
                           .offset = 0,
                           .page_positions = kPage,
@@ -213,7 +217,7 @@ TEST_P(ReferenceTest, AttendOverPages) {
                        .scale = 0.3f,
                        .out_TNH = out.handle});
       // What the cache holds of a head's row.
-      const auto stored = [&](const OwnedRows& all, int64_t position, int64_t kv_head) {
+      const auto stored = [&](tensor::DType dtype, const OwnedRows& all, int64_t position, int64_t kv_head) {
         std::vector<std::byte> row(tensor::kv_row_bytes(dtype, kWidth));
         std::vector<float> found(kWidth);
         tensor::encode_kv_row(dtype, &all.values[static_cast<size_t>((position * kKvHeads + kv_head) * kWidth)],
@@ -228,7 +232,8 @@ TEST_P(ReferenceTest, AttendOverPages) {
           double total = 0;
           for (int64_t key = 0; key <= position; ++key) {
             if (chunk > 0 && key / chunk != position / chunk) continue;
-            const std::vector<float> stored_k = stored(k, key, kv), stored_v = stored(v, key, kv);
+            const std::vector<float> stored_k = stored(format.keys, k, key, kv),
+                                     stored_v = stored(format.values, v, key, kv);
             double score = 0;
             for (int64_t index = 0; index < kWidth; ++index)
               score += q.at(position, head * kWidth + index) * stored_k[static_cast<size_t>(index)];

@@ -41,18 +41,21 @@ struct QueryBlock {
   float* decoded = nullptr;  // [kPositionsAtOnce][padded_width]
 };
 
-// At most kPositionsAtOnce cached positions of one key/value head, of which row r sees [begin, min(count, end + r)).
-struct CachedPositions {
-  const std::byte* keys = nullptr;    // rows of head_width numbers, row_bytes apart
-  const std::byte* values = nullptr;  // alike
+// Keys or values of consecutive positions, as tensor/kv_row.h stores them.
+struct CachedRows {
+  const std::byte* first = nullptr;
   tensor::DType dtype = tensor::DType::kF32;
   int64_t row_bytes = 0;
+  ptrdiff_t next = 0;  // to the rows that come next, in bytes; 0 where nothing does. They are fetched meanwhile.
+};
+
+// At most kPositionsAtOnce cached positions of one key/value head, of which row r sees [begin, min(count, end + r)).
+struct CachedPositions {
+  CachedRows keys;
+  CachedRows values;
   int64_t begin = 0;
   int64_t count = 0;
   int64_t end = 0;  // may be negative
-  // From these positions to those that come next, in bytes; 0 where nothing does. They are fetched meanwhile.
-  ptrdiff_t next_keys = 0;
-  ptrdiff_t next_values = 0;
 };
 
 struct AttendKernels {

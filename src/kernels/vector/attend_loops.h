@@ -34,13 +34,21 @@ struct AttendLoops {
   }
 
   static void add_positions(const QueryBlock& block, const CachedPositions& positions) {
-    switch (positions.dtype) {
-      case tensor::DType::kF16: add_stored<KvHalves<Lanes, Binary16<Lanes>>>(block, positions); break;
-      case tensor::DType::kBF16: add_stored<KvHalves<Lanes, Bfloat16<Lanes>>>(block, positions); break;
-      case tensor::DType::kQ8_0: add_stored<KvQ8<Lanes>>(block, positions); break;
-      case tensor::DType::kQ4_1: add_stored<KvQ4<Lanes>>(block, positions); break;
-      default: add_stored<KvF32<Lanes>>(block, positions); break;
+    const int64_t queries = block.rows * block.group;
+    const int64_t blind_rows = positions.begin + 1 - positions.end;  // rows that see none of the positions
+    const int64_t first = (blind_rows > 0 ? blind_rows : 0) * block.group;
+    if (first >= queries || positions.begin >= positions.count) return;
+    for (int64_t query = first, row = first / block.group; query < queries; ++row) {
+      const int64_t end = positions.end + row < positions.count ? positions.end + row : positions.count;
+      for (int64_t head = 0; head < block.group; ++head) block.ends[query++] = static_cast<int32_t>(end);
     }
+    with_format(positions.keys.dtype,
+                [&](auto format) { transpose_keys<decltype(format)>(block, positions.keys, positions.count); });
+    score(block, first, queries, (positions.count + kLanes - 1) / kLanes * kParts);
+    weigh(block, first, queries, positions.begin);
+    with_format(positions.values.dtype, [&](auto format) {
+      add_stored<decltype(format)>(block, first, queries, positions.values, positions.begin, positions.count);
+    });
   }
 
   static void merge(const SoftmaxSums& part, int64_t queries, int64_t padded_width, const SoftmaxSums& whole) {
@@ -86,16 +94,21 @@ struct AttendLoops {
   }
 
   static void encode_row(tensor::DType dtype, const float* from, std::byte* to, int64_t width) {
-    switch (dtype) {
-      case tensor::DType::kF16: KvHalves<Lanes, Binary16<Lanes>>::encode(from, to, width); break;
-      case tensor::DType::kBF16: KvHalves<Lanes, Bfloat16<Lanes>>::encode(from, to, width); break;
-      case tensor::DType::kQ8_0: KvQ8<Lanes>::encode(from, to, width); break;
-      case tensor::DType::kQ4_1: KvQ4<Lanes>::encode(from, to, width); break;
-      default: KvF32<Lanes>::encode(from, to, width); break;
-    }
+    with_format(dtype, [&](auto format) { decltype(format)::encode(from, to, width); });
   }
 
  private:
+  template <typename Use>
+  static void with_format(tensor::DType dtype, const Use& use) {
+    switch (dtype) {
+      case tensor::DType::kF16: use(KvHalves<Lanes, Binary16<Lanes>>()); break;
+      case tensor::DType::kBF16: use(KvHalves<Lanes, Bfloat16<Lanes>>()); break;
+      case tensor::DType::kQ8_0: use(KvQ8<Lanes>()); break;
+      case tensor::DType::kQ4_1: use(KvQ4<Lanes>()); break;
+      default: use(KvF32<Lanes>()); break;
+    }
+  }
+
   // Where a query begins, from the first; its output alike.
   static int64_t offset_of(const QueryBlock& block, int64_t query) {
     return query / block.group * block.row_stride + query % block.group * block.head_width;
@@ -110,13 +123,12 @@ struct AttendLoops {
 
   // Positions [first, first + count) as floats in rows of block.padded_width.
   template <typename Format>
-  static void decode(const QueryBlock& block, const std::byte* stored, int64_t row_bytes, int64_t first, int64_t count,
-                     ptrdiff_t ahead) {
+  static void decode(const QueryBlock& block, const CachedRows& stored, int64_t first, int64_t count) {
     const int64_t width = block.head_width;
     for (int64_t position = first; position < first + count; ++position) {
-      const std::byte* from = stored + position * row_bytes;
+      const std::byte* from = stored.first + position * stored.row_bytes;
       float* to = block.decoded + position * block.padded_width;
-      prefetch(from, row_bytes, ahead);
+      prefetch(from, stored.row_bytes, stored.next);
       int64_t column = 0;
       for (; column + kWidth <= width; column += kWidth) Lanes::store(to + column, Format::load(from, column));
       if (column < width) {
@@ -127,61 +139,49 @@ struct AttendLoops {
     }
   }
 
-  static int64_t decoded_row_bytes(const QueryBlock& block) {
-    return block.padded_width * static_cast<int64_t>(sizeof(float));
+  // What decode has written, with nothing to fetch.
+  static CachedRows decoded_rows(const QueryBlock& block) {
+    return {reinterpret_cast<const std::byte*>(block.decoded), tensor::DType::kF32,
+            block.padded_width * static_cast<int64_t>(sizeof(float)), 0};
   }
 
   // block.keys[column][position] = stored[position][column], zero for positions from `count` to the next kLanes.
   template <typename Format>
-  static void transpose_keys(const QueryBlock& block, const CachedPositions& positions) {
+  static void transpose_keys(const QueryBlock& block, const CachedRows& stored, int64_t count) {
     constexpr int64_t kSquareBytes = Format::kSquare / Format::kUnit * Format::kUnitBytes;
-    const int64_t count = positions.count, row_bytes = positions.row_bytes;
     int64_t position = 0;
     if (block.head_width % Format::kSquare == 0)
       for (; position + kWidth <= count; position += kWidth) {
-        const std::byte* rows = positions.keys + position * row_bytes;
+        const std::byte* rows = stored.first + position * stored.row_bytes;
         for (int64_t square = 0; square < block.head_width / Format::kSquare; ++square) {
-          prefetch(rows + kWidth * square * kSquareBytes, kWidth * kSquareBytes, positions.next_keys);
-          Format::transpose(rows + square * kSquareBytes, row_bytes,
+          prefetch(rows + kWidth * square * kSquareBytes, kWidth * kSquareBytes, stored.next);
+          Format::transpose(rows + square * kSquareBytes, stored.row_bytes,
                             block.keys + square * Format::kSquare * kPositionsAtOnce + position, kPositionsAtOnce);
         }
       }
     // What does not fill a square: from a copy with zeros around it.
     const int64_t end = (count + kLanes - 1) / kLanes * kLanes;
     if (position == end) return;
-    decode<Format>(block, positions.keys, row_bytes, position, count - position, positions.next_keys);
+    decode<Format>(block, stored, position, count - position);
     for (int64_t blank = count * block.padded_width; blank < end * block.padded_width; blank += kWidth)
       Lanes::store(block.decoded + blank, Lanes::zero());
+    const CachedRows copy = decoded_rows(block);
     for (; position < end; position += kWidth)
       for (int64_t column = 0; column < block.padded_width; column += KvF32<Lanes>::kSquare)
-        KvF32<Lanes>::transpose(
-            reinterpret_cast<const std::byte*>(block.decoded + position * block.padded_width + column),
-            decoded_row_bytes(block), block.keys + column * kPositionsAtOnce + position, kPositionsAtOnce);
+        KvF32<Lanes>::transpose(copy.first + position * copy.row_bytes + column * static_cast<int64_t>(sizeof(float)),
+                                copy.row_bytes, block.keys + column * kPositionsAtOnce + position, kPositionsAtOnce);
   }
 
   template <typename Format>
-  static void add_stored(const QueryBlock& block, const CachedPositions& positions) {
-    const int64_t queries = block.rows * block.group;
-    const int64_t blind_rows = positions.begin + 1 - positions.end;  // rows that see none of the positions
-    const int64_t first = (blind_rows > 0 ? blind_rows : 0) * block.group;
-    if (first >= queries || positions.begin >= positions.count) return;
-    for (int64_t query = first, row = first / block.group; query < queries; ++row) {
-      const int64_t end = positions.end + row < positions.count ? positions.end + row : positions.count;
-      for (int64_t head = 0; head < block.group; ++head) block.ends[query++] = static_cast<int32_t>(end);
-    }
-    transpose_keys<Format>(block, positions);
-    score(block, first, queries, (positions.count + kLanes - 1) / kLanes * kParts);
-    weigh(block, first, queries, positions.begin);
+  static void add_stored(const QueryBlock& block, int64_t first, int64_t queries, const CachedRows& values,
+                         int64_t begin, int64_t count) {
     // Numbers are converted in registers where each is used by a tile or two, otherwise once for all.
     const bool direct = std::is_same_v<Format, KvF32<Lanes>> || queries - first <= 2 * kQueries;
     if (direct && block.head_width == block.padded_width) {
-      add_values<Format>(block, first, queries, positions.begin,
-                         {positions.values, positions.row_bytes, positions.next_values});
+      add_values<Format>(block, first, queries, begin, values);
     } else {
-      decode<Format>(block, positions.values, positions.row_bytes, positions.begin, positions.count - positions.begin,
-                     positions.next_values);
-      add_values<KvF32<Lanes>>(block, first, queries, positions.begin,
-                               {reinterpret_cast<const std::byte*>(block.decoded), decoded_row_bytes(block), 0});
+      decode<Format>(block, values, begin, count - begin);
+      add_values<KvF32<Lanes>>(block, first, queries, begin, decoded_rows(block));
     }
   }
 
@@ -297,21 +297,14 @@ struct AttendLoops {
 
   // ---- values
 
-  // Stored rows of values from a page's first position on; `ahead` as next_values.
-  struct ValueRows {
-    const std::byte* first;
-    int64_t row_bytes;
-    ptrdiff_t ahead;
-  };
-
   template <typename Format>
-  static void add_values(const QueryBlock& block, int64_t first, int64_t queries, int64_t begin, ValueRows values) {
+  static void add_values(const QueryBlock& block, int64_t first, int64_t queries, int64_t begin, CachedRows values) {
     constexpr float kKeep[kQueries] = {1, 1, 1, 1, 1, 1};
     for (int64_t query = first; query < queries; query += kQueries) {
       const int64_t count = queries - query < kQueries ? queries - query : kQueries;
       const int64_t end = block.ends[query];  // the least: later rows see more
       add_to_queries<Format>(block, query, count, begin, end, values, block.shrink + query);
-      values.ahead = 0;  // once is enough
+      values.next = 0;  // once is enough
       for (int64_t other = query + 1; other < query + count; ++other)
         if (block.ends[other] > end) add_to_queries<Format>(block, other, 1, end, block.ends[other], values, kKeep);
     }
@@ -319,7 +312,7 @@ struct AttendLoops {
 
   template <typename Format>
   static void add_to_queries(const QueryBlock& block, int64_t query, int64_t count, int64_t begin, int64_t end,
-                             const ValueRows& values, const float* shrink) {
+                             const CachedRows& values, const float* shrink) {
     switch (count) {
       case 1: add_to_rows<Format, 1>(block, query, begin, end, values, shrink); break;
       case 2: add_to_rows<Format, 2>(block, query, begin, end, values, shrink); break;
@@ -331,14 +324,14 @@ struct AttendLoops {
   }
 
   template <typename Format, int kRows>
-  static void add_to_rows(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const ValueRows& values,
+  static void add_to_rows(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const CachedRows& values,
                           const float* shrink) {
     int64_t column = 0;
     add_to_columns<Format, kRows, columns_with(kRows)>(block, query, begin, end, values, shrink, &column);
   }
   template <typename Format, int kRows, int kColumns>
   static void add_to_columns(const QueryBlock& block, int64_t query, int64_t begin, int64_t end,
-                             const ValueRows& values, const float* shrink, int64_t* column) {
+                             const CachedRows& values, const float* shrink, int64_t* column) {
     for (; *column + kColumns * kWidth <= block.padded_width; *column += kColumns * kWidth)
       add_tile<Format, kRows, kColumns>(block, query, begin, end, values, shrink, *column);
     if constexpr (kColumns > 1)
@@ -346,7 +339,7 @@ struct AttendLoops {
   }
 
   template <typename Format, int kRows, int kColumns>
-  static void add_tile(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const ValueRows& values,
+  static void add_tile(const QueryBlock& block, int64_t query, int64_t begin, int64_t end, const CachedRows& values,
                        const float* shrink, int64_t first_column) {
     constexpr int64_t kTile = kColumns * kWidth;
     const float* weights = block.scores + query * kPositionsAtOnce;
@@ -367,7 +360,7 @@ struct AttendLoops {
     const std::byte* fetched =
         values.first + begin * values.row_bytes + values.row_bytes * first_column / block.padded_width * (end - begin);
     for (int64_t position = begin; position < end; ++position, fetched += share) {
-      prefetch(fetched, share, values.ahead);
+      prefetch(fetched, share, values.next);
       Floats v[kColumns];
 #pragma GCC unroll 8
       for (int column = 0; column < kColumns; ++column)

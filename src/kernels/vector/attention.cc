@@ -71,7 +71,8 @@ int64_t pages_of_segment(const KvPages& cache) {
   return std::max(int64_t{1}, kSegmentPositions / cache.page_positions);
 }
 
-size_t row_bytes_of(const KvPages& cache) { return tensor::kv_row_bytes(cache.dtype, cache.head_width); }
+size_t key_bytes(const KvPages& cache) { return tensor::kv_row_bytes(cache.format.keys, cache.head_width); }
+size_t value_bytes(const KvPages& cache) { return tensor::kv_row_bytes(cache.format.values, cache.head_width); }
 
 // Where a position's key and value of one head lie.
 struct Slot {
@@ -83,12 +84,10 @@ Slot slot_of(const KvPages& cache, const SequenceRows& sequence, int64_t positio
   const int64_t page_in_sequence = position / cache.page_positions - sequence.first_page;
   CHECK(page_in_sequence >= 0 && page_in_sequence < static_cast<int64_t>(sequence.pages.size()));
   const auto page = static_cast<size_t>(sequence.pages[static_cast<size_t>(page_in_sequence)]);
-  const size_t row_bytes = row_bytes_of(cache);
-  const auto head_bytes = static_cast<size_t>(cache.page_positions) * row_bytes;
-  std::byte* key = HostMemory::bytes(cache.base) + page * cache.page_bytes + cache.offset +
-                   static_cast<size_t>(kv_head) * head_bytes +
-                   static_cast<size_t>(position % cache.page_positions) * row_bytes;
-  return {key, key + static_cast<size_t>(cache.kv_heads) * head_bytes};
+  std::byte* layer = HostMemory::bytes(cache.base) + page * cache.page_bytes + cache.offset;
+  const auto row = static_cast<size_t>(kv_head * cache.page_positions + position % cache.page_positions);
+  const auto keys = static_cast<size_t>(cache.kv_heads * cache.page_positions) * key_bytes(cache);
+  return {layer + row * key_bytes(cache), layer + keys + row * value_bytes(cache)};
 }
 
 }  // namespace
@@ -105,14 +104,16 @@ size_t PagedAttention::private_bytes(int64_t group, int64_t head_width, int thre
 
 void PagedAttention::append_kv(const AppendKv& op) {
   const int64_t width = op.cache.head_width;
-  const auto store = [&](const float* from, std::byte* to) { kernels_.encode_row(op.cache.dtype, from, to, width); };
   for (const SequenceRows& sequence : op.sequences)
     pool_.parallel_for(sequence.rows, 16, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row)
         for (int64_t kv_head = 0; kv_head < op.cache.kv_heads; ++kv_head) {
           const Slot slot = slot_of(op.cache, sequence, sequence.first_position + row, kv_head);
-          store(HostMemory::row(op.k_TGH, sequence.first_row + row) + kv_head * width, slot.key);
-          store(HostMemory::row(op.v_TGH, sequence.first_row + row) + kv_head * width, slot.value);
+          const int64_t first = kv_head * width;
+          kernels_.encode_row(op.cache.format.keys, HostMemory::row(op.k_TGH, sequence.first_row + row) + first,
+                              slot.key, width);
+          kernels_.encode_row(op.cache.format.values, HostMemory::row(op.v_TGH, sequence.first_row + row) + first,
+                              slot.value, width);
         }
     });
 }
@@ -194,15 +195,14 @@ void PagedAttention::add_segment(const Attend& op, const Item& item, int64_t seg
       if (end <= item.first_seen) continue;
       const Slot slot = slot_of(cache, *item.sequence, start, item.kv_head);
       const Slot next = end < end_position ? slot_of(cache, *item.sequence, end, item.kv_head) : slot;
-      kernels_.add_positions(block, {.keys = slot.key,
-                                     .values = slot.value,
-                                     .dtype = cache.dtype,
-                                     .row_bytes = static_cast<int64_t>(row_bytes_of(cache)),
+      const auto rows = [](const std::byte* from, const std::byte* to, tensor::DType dtype, size_t bytes) {
+        return CachedRows{from, dtype, static_cast<int64_t>(bytes), to - from};
+      };
+      kernels_.add_positions(block, {.keys = rows(slot.key, next.key, cache.format.keys, key_bytes(cache)),
+                                     .values = rows(slot.value, next.value, cache.format.values, value_bytes(cache)),
                                      .begin = std::max(int64_t{0}, item.first_seen - start),
                                      .count = end - start,
-                                     .end = first_position + 1 - start,
-                                     .next_keys = next.key - slot.key,
-                                     .next_values = next.value - slot.value});
+                                     .end = first_position + 1 - start});
     }
   }
 }

@@ -23,8 +23,14 @@
 namespace paddock::kernels {
 namespace {
 
-constexpr tensor::DType kFormats[] = {tensor::DType::kF32, tensor::DType::kF16, tensor::DType::kBF16,
-                                      tensor::DType::kQ8_0, tensor::DType::kQ4_1};
+constexpr tensor::DType kRowFormats[] = {tensor::DType::kF32, tensor::DType::kF16, tensor::DType::kBF16,
+                                         tensor::DType::kQ8_0, tensor::DType::kQ4_1};
+const tensor::KvFormat kFormats[] = {tensor::DType::kF32,
+                                     tensor::DType::kF16,
+                                     tensor::DType::kBF16,
+                                     tensor::DType::kQ8_0,
+                                     {tensor::DType::kQ8_0, tensor::DType::kQ4_1},
+                                     tensor::DType::kQ4_1};
 
 struct Shape {
   int64_t head_width = 64;
@@ -33,7 +39,7 @@ struct Shape {
   int64_t page_positions = 64;
   int64_t chunk = 0;
   int64_t length = 0;
-  tensor::DType dtype = tensor::DType::kF32;
+  tensor::KvFormat format;
 
   int64_t query_width() const { return kv_heads * group * head_width; }
   int64_t kv_width() const { return kv_heads * head_width; }
@@ -42,7 +48,7 @@ struct Shape {
 std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   return out << shape.length << " positions, chunk " << shape.chunk << ", pages of " << shape.page_positions << ", "
              << shape.kv_heads << " x " << shape.group << " heads of " << shape.head_width << ", "
-             << tensor::name(shape.dtype);
+             << shape.format.name();
 }
 
 std::vector<float> random_numbers(int64_t count, unsigned seed) {
@@ -64,12 +70,12 @@ struct Sequence {
     pages.resize(static_cast<size_t>(count));
     std::iota(pages.begin(), pages.end(), 0);
     std::shuffle(pages.begin(), pages.end(), std::mt19937(5));
-    const size_t page_bytes = 2 * static_cast<size_t>(shape.kv_heads * shape.page_positions) *
-                              tensor::kv_row_bytes(shape.dtype, shape.head_width);
+    const size_t page_bytes =
+        static_cast<size_t>(shape.kv_heads * shape.page_positions) * shape.format.position_bytes(shape.head_width);
     // What nobody has written is not a number: it must reach no result.
     memory.assign(static_cast<size_t>(count) * page_bytes, std::byte{0xFF});
     cache = {.base = HostMemory::address_of(memory.data()),
-             .dtype = shape.dtype,
+             .format = shape.format,
              .page_bytes = page_bytes,
              .page_positions = shape.page_positions,
              .kv_heads = shape.kv_heads,
@@ -173,15 +179,15 @@ class AttentionTest : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(AttentionTest, AgreesWithTheReferenceAtEveryHeadWidth) {
-  for (const tensor::DType dtype : kFormats)
+  for (const tensor::KvFormat& format : kFormats)
     for (const int64_t width : {1, 3, 8, 16, 31, 64, 88, 96, 128, 130})
       for (const int64_t group : {1, 5, 8})
         for (const int64_t chunk : {0, 48})
-          expect_as_reference({.head_width = width, .group = group, .chunk = chunk, .length = 150, .dtype = dtype});
+          expect_as_reference({.head_width = width, .group = group, .chunk = chunk, .length = 150, .format = format});
 }
 
 TEST_P(AttentionTest, AgreesWithTheReferenceForAnyPageAndChunk) {
-  for (const tensor::DType dtype : kFormats)
+  for (const tensor::KvFormat& format : kFormats)
     for (const int64_t page : {1, 4, 16, 64, 100, 256})
       for (const int64_t chunk : {0, 1, 6, 8, 90, 128})
         expect_as_reference({.head_width = 40,
@@ -190,23 +196,27 @@ TEST_P(AttentionTest, AgreesWithTheReferenceForAnyPageAndChunk) {
                              .page_positions = page,
                              .chunk = chunk,
                              .length = 270,
-                             .dtype = dtype});
+                             .format = format});
 }
 
 TEST_P(AttentionTest, AgreesWithTheReferenceBeyondASegment) {
-  for (const tensor::DType dtype : kFormats)
-    for (const int64_t chunk : {0, 1500})
-      expect_as_reference(
-          {.head_width = 64, .kv_heads = 1, .group = 2, .chunk = chunk, .length = 2200, .dtype = dtype});
+  for (const int64_t chunk : {0, 1500})
+    expect_as_reference({.head_width = 64, .kv_heads = 1, .group = 2, .chunk = chunk, .length = 2200});
+  expect_as_reference({.head_width = 64,
+                       .kv_heads = 1,
+                       .group = 2,
+                       .chunk = 1500,
+                       .length = 2200,
+                       .format = {tensor::DType::kQ8_0, tensor::DType::kQ4_1}});
 }
 
 TEST_P(AttentionTest, PiecesAndThreadsHaveTheSameBits) {
-  for (const tensor::DType dtype : kFormats)
+  for (const tensor::KvFormat& format : kFormats)
     for (const int64_t width : {1, 3, 64, 88, 96, 128, 130})
       for (const int64_t group : {1, 5, 8})
         for (const int64_t chunk : {0, 37})
           expect_same_bits(
-              {.head_width = width, .kv_heads = 1, .group = group, .chunk = chunk, .length = 140, .dtype = dtype},
+              {.head_width = width, .kv_heads = 1, .group = group, .chunk = chunk, .length = 140, .format = format},
               {1, 7, 31, 140});
 }
 
@@ -246,16 +256,21 @@ TEST_P(AttentionTest, SequencesDoNotSeeEachOther) {
 
 // What lies before a chunk or after a query is multiplied by nothing, not by zero.
 TEST_P(AttentionTest, UnseenValuesDoNotCount) {
-  for (const tensor::DType dtype : kFormats)
-    expect_unseen_does_not_count(
-        {.head_width = 20, .kv_heads = 1, .group = 6, .page_positions = 16, .chunk = 24, .length = 48, .dtype = dtype});
+  for (const tensor::KvFormat& format : kFormats)
+    expect_unseen_does_not_count({.head_width = 20,
+                                  .kv_heads = 1,
+                                  .group = 6,
+                                  .page_positions = 16,
+                                  .chunk = 24,
+                                  .length = 48,
+                                  .format = format});
 }
 
 TEST_P(AttentionTest, BothMachinesHaveTheSameBits) {
   if (!cpu_features().avx2 || !cpu_features().avx512) GTEST_SKIP() << "this processor has not both";
-  for (const tensor::DType dtype : kFormats)
+  for (const tensor::KvFormat& format : kFormats)
     for (const int64_t width : {3, 88, 128}) {
-      Sequence sequence({.head_width = width, .kv_heads = 1, .group = 5, .length = 1100, .dtype = dtype});
+      Sequence sequence({.head_width = width, .kv_heads = 1, .group = 5, .length = 1100, .format = format});
       ThreadPool pool(1);
       std::vector<float> out[2];
       for (const int index : {0, 1}) {
@@ -275,7 +290,7 @@ TEST_P(AttentionTest, RowsAreStoredAsTheReferenceStoresThem) {
   const float odd[] = {0.0f, -0.0f,  1e-45f,    -1e-30f,    1e-6f,        70000.0f,
                        1e7f, -3e38f, kInfinity, -kInfinity, std::nanf("")};
   std::mt19937 random(3);
-  for (const tensor::DType dtype : kFormats)
+  for (const tensor::DType dtype : kRowFormats)
     for (const int64_t width : {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 64, 88, 96, 128, 130})
       for (const float size : {1e-7f, 1e-4f, 1.0f, 1e4f, 1e6f})
         for (int trial = 0; trial < 30; ++trial) {
@@ -298,7 +313,7 @@ TEST_P(AttentionTest, WhatIsNotFiniteIsNotForgotten) {
     for (const float broken :
          {std::nanf(""), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()})
       for (const bool in_keys : {true, false}) {
-        Sequence sequence({.head_width = 64, .kv_heads = 1, .group = 2, .length = 90, .dtype = dtype});
+        Sequence sequence({.head_width = 64, .kv_heads = 1, .group = 2, .length = 90, .format = dtype});
         auto& numbers = in_keys ? sequence.k : sequence.v;
         numbers[static_cast<size_t>(40 * 64 + 5)] = broken;
         const auto out = compute(&sequence, sequence.shape.length, 1);
