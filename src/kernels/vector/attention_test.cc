@@ -25,12 +25,12 @@ namespace {
 
 constexpr tensor::DType kRowFormats[] = {tensor::DType::kF32, tensor::DType::kF16, tensor::DType::kBF16,
                                          tensor::DType::kQ8_0, tensor::DType::kQ4_1};
-const tensor::KvFormat kFormats[] = {tensor::DType::kF32,
-                                     tensor::DType::kF16,
-                                     tensor::DType::kBF16,
-                                     tensor::DType::kQ8_0,
-                                     {tensor::DType::kQ8_0, tensor::DType::kQ4_1},
-                                     tensor::DType::kQ4_1};
+const tensor::KvFormat kCacheFormats[] = {tensor::DType::kF32,
+                                          tensor::DType::kF16,
+                                          tensor::DType::kBF16,
+                                          tensor::DType::kQ8_0,
+                                          {tensor::DType::kQ8_0, tensor::DType::kQ4_1},
+                                          tensor::DType::kQ4_1};
 
 struct Shape {
   int64_t head_width = 64;
@@ -179,7 +179,7 @@ class AttentionTest : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(AttentionTest, AgreesWithTheReferenceAtEveryHeadWidth) {
-  for (const tensor::KvFormat& format : kFormats)
+  for (const tensor::KvFormat& format : kCacheFormats)
     for (const int64_t width : {1, 3, 8, 16, 31, 64, 88, 96, 128, 130})
       for (const int64_t group : {1, 5, 8})
         for (const int64_t chunk : {0, 48})
@@ -187,7 +187,7 @@ TEST_P(AttentionTest, AgreesWithTheReferenceAtEveryHeadWidth) {
 }
 
 TEST_P(AttentionTest, AgreesWithTheReferenceForAnyPageAndChunk) {
-  for (const tensor::KvFormat& format : kFormats)
+  for (const tensor::KvFormat& format : kCacheFormats)
     for (const int64_t page : {1, 4, 16, 64, 100, 256})
       for (const int64_t chunk : {0, 1, 6, 8, 90, 128})
         expect_as_reference({.head_width = 40,
@@ -211,7 +211,7 @@ TEST_P(AttentionTest, AgreesWithTheReferenceBeyondASegment) {
 }
 
 TEST_P(AttentionTest, PiecesAndThreadsHaveTheSameBits) {
-  for (const tensor::KvFormat& format : kFormats)
+  for (const tensor::KvFormat& format : kCacheFormats)
     for (const int64_t width : {1, 3, 64, 88, 96, 128, 130})
       for (const int64_t group : {1, 5, 8})
         for (const int64_t chunk : {0, 37})
@@ -256,7 +256,7 @@ TEST_P(AttentionTest, SequencesDoNotSeeEachOther) {
 
 // What lies before a chunk or after a query is multiplied by nothing, not by zero.
 TEST_P(AttentionTest, UnseenValuesDoNotCount) {
-  for (const tensor::KvFormat& format : kFormats)
+  for (const tensor::KvFormat& format : kCacheFormats)
     expect_unseen_does_not_count({.head_width = 20,
                                   .kv_heads = 1,
                                   .group = 6,
@@ -268,7 +268,7 @@ TEST_P(AttentionTest, UnseenValuesDoNotCount) {
 
 TEST_P(AttentionTest, BothMachinesHaveTheSameBits) {
   if (!cpu_features().avx2 || !cpu_features().avx512) GTEST_SKIP() << "this processor has not both";
-  for (const tensor::KvFormat& format : kFormats)
+  for (const tensor::KvFormat& format : kCacheFormats)
     for (const int64_t width : {3, 88, 128}) {
       Sequence sequence({.head_width = width, .kv_heads = 1, .group = 5, .length = 1100, .format = format});
       ThreadPool pool(1);
