@@ -178,7 +178,7 @@ struct Q4K {
 // Weights of more than four bits times sixteen are no bytes: they meet the high and the low parts one after the other.
 struct Q8_0 {
   static constexpr int64_t kChunkBytes = 34 * kBlocks;
-  static constexpr bool kOffsets = false, kSigned = true, kTwoProducts = true;
+  static constexpr bool kOffsets = false, kTwoProducts = true;
   static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel, Halves& halves) {
     for (int64_t block = 0; block < blocks; ++block) {
       const __m256i quants = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(stored + block * 34 + 2));

@@ -51,7 +51,7 @@ Work work_of_prompt(int64_t length, int64_t chunk, int threads) {
   std::vector<float> numbers(static_cast<size_t>(kStep * kHeads * kHeadWidth));
   const Rows rows{HostMemory::address_of(numbers.data()), kStep, kHeads * kHeadWidth};
   const KvPages cache{.base = HostMemory::address_of(numbers.data()),
-                      .dtype = tensor::DType::kF32,
+                      .format = tensor::DType::kF32,
                       .page_positions = kPagePositions,
                       .kv_heads = kKvHeads,
                       .head_width = kHeadWidth};
