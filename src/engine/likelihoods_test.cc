@@ -15,7 +15,7 @@
 namespace paddock::engine {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kEndless = std::numeric_limits<float>::infinity();
 constexpr size_t kSizes[] = {1, 5, 16, 100, 1024, 1025, 5000, 202048};
 
 // Many ties, and some numbers that are none.
@@ -24,7 +24,7 @@ std::vector<float> some_logits(size_t count, float spread, std::mt19937* random)
   std::vector<float> logits(count);
   for (float& logit : logits) {
     logit = std::round(normal(*random) * 64) / 64;
-    if ((*random)() % 50 == 0) logit = (*random)() % 2 == 0 ? NAN : -kInfinity;
+    if ((*random)() % 50 == 0) logit = (*random)() % 2 == 0 ? NAN : -kEndless;
   }
   logits[count / 2] = 0.5f;
   return logits;
@@ -120,12 +120,12 @@ TEST(Likelihoods, SharesOfTheWeightAreMet) {
 
 TEST(Likelihoods, NothingThatCanBeDrawn) {
   Likelihoods likelihoods;
-  EXPECT_EQ(likelihoods.most_likely(std::vector<float>{-kInfinity, NAN}), 0);
-  EXPECT_EQ(likelihoods.log_sum_exp(std::vector<float>{-kInfinity, NAN}), -kInfinity);
-  likelihoods.weigh_all(std::vector<float>{-kInfinity, NAN}, {.maximum = -kInfinity});
+  EXPECT_EQ(likelihoods.most_likely(std::vector<float>{-kEndless, NAN}), 0);
+  EXPECT_EQ(likelihoods.log_sum_exp(std::vector<float>{-kEndless, NAN}), -kEndless);
+  likelihoods.weigh_all(std::vector<float>{-kEndless, NAN}, {.maximum = -kEndless});
   likelihoods.keep_nucleus(0.5);
   EXPECT_EQ(likelihoods.at(0.5), std::nullopt);
-  likelihoods.weigh_most_likely(std::vector<float>{1, kInfinity, 2}, 2, {.maximum = kInfinity});
+  likelihoods.weigh_most_likely(std::vector<float>{1, kEndless, 2}, 2, {.maximum = kEndless});
   EXPECT_EQ(likelihoods.at(0.5), std::nullopt);
 }
 

@@ -22,7 +22,7 @@ LogTotal log_total(std::span<const float> logits) {
 }
 
 // Collects negative log-likelihoods.
-class Likelihoods {
+class LossSum {
  public:
   void add(double nll) {
     ++count_;
@@ -69,7 +69,7 @@ double kl_divergence(std::span<const float> expected, std::span<const float> fou
 Result<PerplexityRun> perplexity(const Computed& found, const Computed* expected,
                                  std::span<const std::vector<int32_t>> chunks,
                                  const std::function<void(int64_t done)>& progress) {
-  Likelihoods likelihoods, expected_likelihoods;
+  LossSum likelihoods, expected_likelihoods;
   Divergence divergence;
   std::vector<std::vector<float>> expected_rows;
   int64_t done = 0;
