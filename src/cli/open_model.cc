@@ -58,8 +58,7 @@ Result<llama4::MemoryPlan> plan_steps(const OpenModel& open, const ModelOptions&
   wishes.context = context;
   wishes.limits = limits;
   wishes.cache.format = options.cache_format();
-  wishes.weight_bytes = loaded_bytes(open.totals, options.load);
-  return llama4::plan_memory(open.config, open.totals, wishes, machine);
+  return plan_for(open, options, wishes, machine);
 }
 
 }  // namespace

@@ -35,25 +35,30 @@ struct alignas(64) TokenTile {
 
 int64_t blocks_of(int64_t count, int64_t block) { return (count + block - 1) / block; }
 
-// Up to kFew tokens are packed as rows for kernels/avx512/few_rows.h, more as tiles.
+// As kernels/avx512/few_rows.h takes them: a row of blocks a token.
+size_t row_bytes(int64_t tokens, int64_t inputs) {
+  return static_cast<size_t>(blocks_of(tokens * (inputs / kBlock) * static_cast<int64_t>(sizeof(WideBlock)), 64) * 64);
+}
+void pack_rows(const float* x, int64_t stride, int64_t, int64_t inputs, int64_t first, int64_t count,
+               std::byte* packed) {
+  auto* to = reinterpret_cast<WideBlock*>(packed) + first * (inputs / kBlock);
+  for (int64_t token = first; token < first + count; ++token)
+    for (int64_t block = 0; block < inputs / kBlock; ++block)
+      avx512::quantise_wide(x + token * stride + block * kBlock, to++);
+}
+
+// Up to kFew tokens are packed as rows, more as tiles.
 template <int64_t kFew>
 size_t packed_bytes(int64_t tokens, int64_t inputs) {
-  const int64_t blocks = inputs / kBlock;
-  if (tokens <= kFew)
-    return static_cast<size_t>(blocks_of(tokens * blocks * static_cast<int64_t>(sizeof(WideBlock)), 64) * 64);
-  return static_cast<size_t>(blocks_of(tokens, kTokenBlock) * blocks) * sizeof(TokenTile);
+  if (tokens <= kFew) return row_bytes(tokens, inputs);
+  return static_cast<size_t>(blocks_of(tokens, kTokenBlock) * (inputs / kBlock)) * sizeof(TokenTile);
 }
 
 template <int64_t kFew>
 void pack(const float* x, int64_t stride, int64_t tokens, int64_t inputs, int64_t first, int64_t count,
           std::byte* packed) {
+  if (tokens <= kFew) return pack_rows(x, stride, tokens, inputs, first, count, packed);
   const int64_t blocks = inputs / kBlock;
-  if (tokens <= kFew) {
-    auto* to = reinterpret_cast<WideBlock*>(packed) + first * blocks;
-    for (int64_t token = first; token < first + count; ++token)
-      for (int64_t block = 0; block < blocks; ++block) avx512::quantise_wide(x + token * stride + block * kBlock, to++);
-    return;
-  }
   for (int64_t start = first; start < first + count; start += kTokenBlock) {
     const int64_t rows = std::min(kTokenBlock, tokens - start);
     auto* tiles = reinterpret_cast<TokenTile*>(packed) + start / kTokenBlock * blocks;
@@ -213,43 +218,34 @@ void configure() {
   _tile_loadconfig(&config);
 }
 
+// The number of a tile is part of its instruction's text, so that it can be no argument of a function.
+#define PADDOCK_MULTIPLY_BLOCK(SUM, SECOND_SUM, WEIGHTS, X) \
+  _tile_zero(SUM);                                          \
+  _tile_loadd(WEIGHTS, panel.tiles[block], 64);             \
+  _tile_loadd(X, tokens.quads, 64);                         \
+  if constexpr (Format::kTwoProducts) {                     \
+    _tile_zero(SECOND_SUM);                                 \
+    _tile_dpbssd(SUM, WEIGHTS, X);                          \
+    _tile_loadd(X, tokens.quads[8], 64);                    \
+    _tile_dpbssd(SECOND_SUM, WEIGHTS, X);                   \
+    _tile_stored(SECOND_SUM, dots[1], 64);                  \
+  } else if constexpr (Format::kSigned) {                   \
+    _tile_dpbssd(SUM, WEIGHTS, X);                          \
+  } else {                                                  \
+    _tile_dpbusd(SUM, WEIGHTS, X);                          \
+  }                                                         \
+  _tile_stored(SUM, dots[0], 64)
+
 // The integer sums of a block to memory, by way of tiles that the block before does not use.
 template <typename Format, int kSet>
 void multiply_block(const Panel& panel, const TokenTile& tokens, int64_t block, int32_t (*dots)[kPanel][16]) {
   if constexpr (kSet == 0) {
-    _tile_zero(0);
-    _tile_loadd(2, panel.tiles[block], 64);
-    _tile_loadd(3, tokens.quads, 64);
-    if constexpr (Format::kTwoProducts) {
-      _tile_zero(1);
-      _tile_dpbssd(0, 2, 3);
-      _tile_loadd(3, tokens.quads[8], 64);
-      _tile_dpbssd(1, 2, 3);
-      _tile_stored(1, dots[1], 64);
-    } else if constexpr (Format::kSigned) {
-      _tile_dpbssd(0, 2, 3);
-    } else {
-      _tile_dpbusd(0, 2, 3);
-    }
-    _tile_stored(0, dots[0], 64);
+    PADDOCK_MULTIPLY_BLOCK(0, 1, 2, 3);
   } else {
-    _tile_zero(4);
-    _tile_loadd(6, panel.tiles[block], 64);
-    _tile_loadd(7, tokens.quads, 64);
-    if constexpr (Format::kTwoProducts) {
-      _tile_zero(5);
-      _tile_dpbssd(4, 6, 7);
-      _tile_loadd(7, tokens.quads[8], 64);
-      _tile_dpbssd(5, 6, 7);
-      _tile_stored(5, dots[1], 64);
-    } else if constexpr (Format::kSigned) {
-      _tile_dpbssd(4, 6, 7);
-    } else {
-      _tile_dpbusd(4, 6, 7);
-    }
-    _tile_stored(4, dots[0], 64);
+    PADDOCK_MULTIPLY_BLOCK(4, 5, 6, 7);
   }
 }
+#undef PADDOCK_MULTIPLY_BLOCK
 
 // Sixteen outputs by sixteen tokens over the blocks of a chunk. Integer sums of one block are made while those of the
 // one before are added.
@@ -365,16 +361,6 @@ constexpr ProductKernel kKernel<Q8_0> = {kName, Arithmetic::kInt8, &kPackingForT
                                          multiply<Q8_0, kFewForTwoProducts>};
 
 // The head meets the few rows that are sampled.
-size_t row_bytes(int64_t tokens, int64_t inputs) {
-  return static_cast<size_t>(blocks_of(tokens * (inputs / kBlock) * static_cast<int64_t>(sizeof(WideBlock)), 64) * 64);
-}
-void pack_rows(const float* x, int64_t stride, int64_t, int64_t inputs, int64_t first, int64_t count,
-               std::byte* packed) {
-  auto* to = reinterpret_cast<WideBlock*>(packed) + first * (inputs / kBlock);
-  for (int64_t token = first; token < first + count; ++token)
-    for (int64_t block = 0; block < inputs / kBlock; ++block)
-      avx512::quantise_wide(x + token * stride + block * kBlock, to++);
-}
 void multiply_head(const ProductPiece& piece) { avx512::multiply_wide_rows(piece); }
 
 constexpr Packing kRowPacking = {row_bytes, pack_rows};
