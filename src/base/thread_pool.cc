@@ -39,6 +39,7 @@ ThreadPool::ThreadPool(int threads) {
   const std::vector<int> allowed = allowed_processors();
   const std::vector<int> places = place_threads(read_topology("/sys", allowed), threads);
   const bool enough = places.size() <= allowed.size();
+  shares_ = std::vector<Share>(places.size());
   workers_.reserve(places.size() - 1);
   for (size_t thread = 1; thread < places.size(); ++thread)
     workers_.emplace_back([this, thread, place = places[thread], enough] {
@@ -62,9 +63,12 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<
     return;
   }
   body_ = &body;
-  count_ = count;
   range_ = range;
-  next_.store(0, std::memory_order_relaxed);
+  for (int share = 0; share < threads(); ++share) {
+    Share& of_thread = shares_[static_cast<size_t>(share)];
+    of_thread.next.store(count * share / threads(), std::memory_order_relaxed);
+    of_thread.end = count * (share + 1) / threads();
+  }
   state_.fetch_add(kOneJob | kOpen, std::memory_order_release);
   state_.notify_all();
   take_ranges(0);
@@ -76,10 +80,13 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<
 }
 
 void ThreadPool::take_ranges(int thread) {
-  for (;;) {
-    const int64_t begin = next_.fetch_add(range_, std::memory_order_relaxed);
-    if (begin >= count_) return;
-    (*body_)(begin, std::min(begin + range_, count_), thread);
+  for (int turn = 0; turn < threads(); ++turn) {
+    Share& share = shares_[static_cast<size_t>((thread + turn) % threads())];
+    for (;;) {
+      const int64_t begin = share.next.fetch_add(range_, std::memory_order_relaxed);
+      if (begin >= share.end) break;
+      (*body_)(begin, std::min(begin + range_, share.end), thread);
+    }
   }
 }
 

@@ -41,8 +41,13 @@ class ThreadPool {
 
   // The current job; written while none is open and nobody works.
   const std::function<void(int64_t, int64_t, int)>* body_ = nullptr;
-  std::atomic<int64_t> next_{0};
-  int64_t count_ = 0;
+  // What a thread takes first, in order, because neighbouring items lie beside each other in memory; when it is through
+  // it helps the others with theirs.
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+  std::vector<Share> shares_;
   int64_t range_ = 1;
 };
 

@@ -14,7 +14,6 @@ using int8::ActivationBlock;
 constexpr int64_t kOutputs = 16;  // at once
 constexpr int64_t kChunk = 256;   // inputs whose scales are prepared at once
 constexpr int64_t kBlock = int8::kBlock;
-constexpr int64_t kAhead = 576;  // bytes of a row that are asked for before they are needed
 
 __m128i load_16(const std::byte* bytes) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)); }
 
@@ -313,13 +312,21 @@ inline __attribute__((always_inline)) void add_block(const Block& x, const Quant
     sums = _mm512_fmadd_ps(_mm512_load_ps(scales.offsets[block]), _mm512_set1_ps(x.sum), sums);
 }
 
-// The outputs that meet in one step, one a lane. Each lane walks through its own run of `run` rows, which are one
-// stream of memory: sixteen streams are few enough for the processor's prefetcher. Where all runs begin at the same
-// place of a page, they would share one set of the first cache: then each begins a row further on and ends with its
-// first.
+// The outputs that meet in one step, one a lane. Where a run is short its beginning would be missed too often: lanes
+// are neighbouring rows, and asking one step ahead asks in the order of memory, into the next piece too. Else each lane
+// walks through its own run of `run` rows, which are one stream of memory: sixteen streams are few enough for the
+// processor's prefetcher. Where all runs begin at the same place of a page, they would share one set of the first
+// cache: then each begins a row further on and ends with its first.
 struct OutputLanes {
   alignas(64) int32_t outputs[kOutputs];
+  int64_t ahead = 576;  // bytes of a row that are asked for before they are needed
   OutputLanes(const ProductPiece& piece, int64_t run, int64_t step) {
+    constexpr size_t kShortRun = 8192;  // bytes
+    if (static_cast<size_t>(run) * piece.row_stride < kShortRun) {
+      ahead = kOutputs * static_cast<int64_t>(piece.row_stride);
+      for (int64_t lane = 0; lane < kOutputs; ++lane) outputs[lane] = static_cast<int32_t>(step * kOutputs + lane);
+      return;
+    }
     const bool turned = static_cast<size_t>(run) * piece.row_stride % 2048 == 0;
     for (int64_t lane = 0; lane < kOutputs; ++lane)
       outputs[lane] = static_cast<int32_t>(lane * run + (turned ? (step + lane) % run : step));
@@ -351,7 +358,7 @@ void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
       constexpr int64_t kBytes = Format::kLoaded * kChunkBytes / 8, kLoadsOfALine = std::max<int64_t>(1, 64 / kBytes);
       if (first / Format::kLoaded % kLoadsOfALine == 0)
         for (const std::byte* row : rows)
-          _mm_prefetch(reinterpret_cast<const char*>(row + kAhead + first * kChunkBytes / 8), _MM_HINT_T0);
+          _mm_prefetch(reinterpret_cast<const char*>(row + lanes.ahead + first * kChunkBytes / 8), _MM_HINT_T0);
 #pragma GCC unroll 4
       for (int64_t block = first; block < first + Format::kLoaded; ++block) {
         Quants quants[4];
