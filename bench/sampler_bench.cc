@@ -32,7 +32,7 @@ void sample(benchmark::State& state, const SamplingParameters& parameters, bool 
   Sampler sampler(parameters, {});
   for (auto _ : state) {
     std::ranges::copy(logits, scratch.begin());  // as the engine copies them: 15 microseconds or so
-    benchmark::DoNotOptimize(sampler.sample(scratch).token);
+    benchmark::DoNotOptimize(sampler.sample(scratch)->token);
   }
 }
 

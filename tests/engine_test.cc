@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <random>
 
 #include "kernels/host/host_memory.h"
 #include "kernels/reference/machine.h"
@@ -158,10 +159,8 @@ TEST_F(EngineTest, ACancelledRequestFreesItsPages) {
   }
   EXPECT_EQ(cancelled.finished, engine::FinishReason::kCancelled);
   EXPECT_EQ(other.tokens, alone(prompt_of(20), 2, 10).tokens);
-  for (const cache::Group group : {cache::kGlobal, cache::kLocal}) {
-    EXPECT_EQ(engine->kv_cache().pool(group).in_use(), 0);
-    EXPECT_EQ(engine->kv_cache().pool(group).reserved(), 0);
-  }
+  for (const cache::Group group : {cache::kGlobal, cache::kLocal})  // remembered, but nobody's
+    EXPECT_EQ(engine->kv_cache().pool(group).in_use(), engine->kv_cache().pool(group).idle());
   engine->cancel(*id);  // nothing happens
 }
 
@@ -182,66 +181,165 @@ TEST_F(EngineTest, AListenerMayCancelFromInside) {
   EXPECT_TRUE(ended);
 }
 
-TEST_P(EngineCacheTest, AKeptCacheIsContinuedNotComputedAgain) {
+TEST_P(EngineCacheTest, AConversationIsContinuedNotComputedAgain) {
   auto engine = make(200, 1, 8);
   Answer first, second;
-  engine::Request request = request_for(prompt_of(40), 5, 12, &first);
-  request.keep_cache = true;
-  const auto id = engine->submit(std::move(request));
-  ASSERT_TRUE(id);
+  ASSERT_TRUE(engine->submit(request_for(prompt_of(40), 5, 12, &first)));
   while (engine->step()) {
   }
   std::vector<int32_t> conversation = prompt_of(40);
   conversation.insert(conversation.end(), first.tokens.begin(), first.tokens.end());
   conversation.insert(conversation.end(), {7, 8, 9});
-  engine::Request next = request_for(conversation, 6, 12, &second);
-  next.continues = *id;
-  ASSERT_TRUE(engine->submit(std::move(next)));
+  ASSERT_TRUE(engine->submit(request_for(conversation, 6, 12, &second)));
   int steps = 0;
   while (engine->step()) ++steps;
-  EXPECT_LE(steps, 14);  // four tokens to compute, not 55 in pieces of 8
+  EXPECT_LE(steps, 14);                           // four tokens to compute, not 55 in pieces of 8
+  EXPECT_EQ(engine->counts().reused_tokens, 51);  // the last token of the answer was never computed
   EXPECT_EQ(second.tokens, alone(conversation, 6, 12).tokens);
 }
 
-// The prompt leaves the kept text inside the chunk that local layers still hold: what follows is written over.
-TEST_P(EngineCacheTest, AKeptCacheIsRewound) {
+// The prompt leaves the remembered text inside the chunk that local layers still hold, and in the middle of a page.
+TEST_P(EngineCacheTest, APromptThatLeavesARememberedTextReusesItsBeginning) {
   auto engine = make(200, 1, 64);
   Answer first, second;
-  engine::Request request = request_for(prompt_of(100), 5, 4, &first);
-  request.keep_cache = true;
-  const auto id = engine->submit(std::move(request));
+  ASSERT_TRUE(engine->submit(request_for(prompt_of(100), 5, 4, &first)));
   while (engine->step()) {
   }
   std::vector<int32_t> other = prompt_of(100);
   other.resize(99);
   other.insert(other.end(), {3, 4});
-  engine::Request next = request_for(other, 6, 8, &second);
-  next.continues = *id;
-  ASSERT_TRUE(engine->submit(std::move(next)));
+  ASSERT_TRUE(engine->submit(request_for(other, 6, 8, &second)));
   int steps = 0;
   while (engine->step()) ++steps;
   EXPECT_EQ(steps, 8);  // two tokens to compute, not 101 in pieces of 64
   EXPECT_EQ(second.tokens, alone(other, 6, 8).tokens);
 }
 
-// The prompt leaves the kept text inside a chunk that local layers have given up.
-TEST_P(EngineCacheTest, AKeptCacheThatCannotBeRewoundIsComputedAgain) {
+TEST_P(EngineCacheTest, APromptThatLeavesItInAnEarlierChunkGivesTheSameTokens) {
   auto engine = make(200, 1, 64);
   Answer first, second;
-  engine::Request request = request_for(prompt_of(100), 5, 4, &first);
-  request.keep_cache = true;
-  const auto id = engine->submit(std::move(request));
+  ASSERT_TRUE(engine->submit(request_for(prompt_of(100), 5, 4, &first)));
   while (engine->step()) {
   }
   std::vector<int32_t> other = prompt_of(100);
   other.resize(41);
   other.push_back(3);
-  engine::Request next = request_for(other, 6, 8, &second);
-  next.continues = *id;
-  ASSERT_TRUE(engine->submit(std::move(next)));
+  ASSERT_TRUE(engine->submit(request_for(other, 6, 8, &second)));
   while (engine->step()) {
   }
   EXPECT_EQ(second.tokens, alone(other, 6, 8).tokens);
+}
+
+// n > 1, or many users of one system prompt: the text is computed once, for all of them.
+TEST_P(EngineCacheTest, EqualPromptsAreComputedOnce) {
+  auto engine = make(200, 4, 16);
+  std::vector<Answer> answers(4);
+  for (size_t index = 0; index < answers.size(); ++index)
+    ASSERT_TRUE(engine->submit(request_for(prompt_of(90), index, 6, &answers[index])));
+  while (engine->step()) {
+  }
+  EXPECT_EQ(engine->counts().reused_tokens, 3 * 80);  // five pages of sixteen; the last one is not full
+  for (size_t index = 0; index < answers.size(); ++index)
+    EXPECT_EQ(answers[index].tokens, alone(prompt_of(90), index, 6).tokens);
+}
+
+// Pages for two long sequences, and ten that want to be long: the youngest lose their places and get them back.
+TEST_P(EngineCacheTest, PreemptedRequestsAnswerTheSame) {
+  for (const bool share : {true, false}) {
+    auto plan = plan_for(*loaded_, 120, 2, 16, cache_);
+    plan.limits.logits = 6;
+    auto engine = std::move(*engine::Engine::create(loaded_->model, plan, {.share_prefixes = share}));
+    std::vector<Answer> answers(10);
+    for (size_t index = 0; index < answers.size(); ++index)
+      ASSERT_TRUE(engine->submit(request_for(prompt_of(10 + index), index, 60, &answers[index])));
+    int steps = 0;
+    while (engine->step()) ASSERT_LT(++steps, 5000);
+    EXPECT_GT(engine->counts().preemptions, 3);
+    for (size_t index = 0; index < answers.size(); ++index) {
+      EXPECT_EQ(answers[index].finished, engine::FinishReason::kLength);
+      EXPECT_EQ(answers[index].tokens, alone(prompt_of(10 + index), index, 60).tokens) << index;
+    }
+  }
+}
+
+// Sixty-four requests of all sorts that come and go while others run: beginnings in common, cancelled ones, preempted
+// ones.
+TEST_P(EngineCacheTest, TheSameTokensInACrowdAsAlone) {
+  auto plan = plan_for(*loaded_, 150, 3, 32, cache_);
+  plan.limits.logits = 8;
+  auto engine = std::move(*engine::Engine::create(loaded_->model, plan));
+  std::vector<Answer> answers(64);
+  std::vector<std::vector<int32_t>> prompts(64);
+  std::vector<engine::RequestId> ids(64);
+  std::mt19937 random(11);
+  for (size_t index = 0; index < answers.size(); ++index) {
+    prompts[index] = prompt_of(index % 4 == 0 ? 77 : 5 + index % 60);
+    if (index % 4 == 0) prompts[index].push_back(static_cast<int32_t>(index));
+    engine::Request request = request_for(prompts[index], index, 1 + static_cast<int64_t>(index % 40), &answers[index]);
+    request.priority = static_cast<int>(index % 3);
+    request.tenant = static_cast<int64_t>(index % 5);
+    ids[index] = *engine->submit(std::move(request));
+    for (int step = static_cast<int>(random() % 4); step > 0; --step) engine->step();
+    if (index % 13 == 12) engine->cancel(ids[index - 1]);
+  }
+  while (engine->step()) {
+  }
+  for (size_t index = 0; index < answers.size(); ++index) {
+    ASSERT_TRUE(answers[index].finished);
+    if (answers[index].finished == engine::FinishReason::kCancelled) continue;
+    ASSERT_EQ(answers[index].tokens, alone(prompts[index], index, 1 + static_cast<int64_t>(index % 40)).tokens)
+        << index;
+  }
+}
+
+TEST_F(EngineTest, ADeadlineEndsAnAnswerAndAWait) {
+  auto engine = make(200, 1, 64);
+  Answer running, waiting;
+  engine::Request request = request_for(prompt_of(20), 1, 150, &running);
+  ASSERT_TRUE(engine->submit(std::move(request)));
+  engine::Request late = request_for(prompt_of(150), 1, 40, &waiting);
+  late.deadline = std::chrono::steady_clock::now();
+  ASSERT_TRUE(engine->submit(std::move(late)));
+  engine->step();
+  EXPECT_EQ(waiting.finished, engine::FinishReason::kTimeout);
+  while (engine->step()) {
+  }
+  EXPECT_EQ(running.finished, engine::FinishReason::kLength);
+}
+
+// Only multiples of `of`, and once `most` of them have come nothing more.
+class MultiplesOnly : public engine::TokenFilter {
+ public:
+  MultiplesOnly(int32_t of, int most) : of_(of), most_(most) {}
+  bool restrict(std::span<float> logits) override {
+    for (size_t token = 0; token < logits.size(); ++token)
+      if (static_cast<int32_t>(token) % of_ != 0) logits[token] = -std::numeric_limits<float>::infinity();
+    return seen_ < most_;
+  }
+  void accept(int32_t token) override {
+    EXPECT_EQ(token % of_, 0);
+    ++seen_;
+  }
+
+ private:
+  int32_t of_;
+  int most_, seen_ = 0;
+};
+
+TEST_F(EngineTest, AFilterDecidesWhatMayCome) {
+  for (const float temperature : {0.0f, 1.5f}) {
+    auto engine = make(200, 1, 64);
+    Answer answer;
+    engine::Request request = request_for(prompt_of(20), 1, 30, &answer);
+    request.sampling.temperature = temperature;
+    request.filter = std::make_shared<MultiplesOnly>(7, 12);
+    ASSERT_TRUE(engine->submit(std::move(request)));
+    while (engine->step()) {
+    }
+    EXPECT_EQ(answer.tokens.size(), 12u);
+    for (const int32_t token : answer.tokens) EXPECT_EQ(token % 7, 0);
+    EXPECT_EQ(answer.finished, engine::FinishReason::kError) << "nothing was left to say";
+  }
 }
 
 TEST_F(EngineTest, RefusesByName) {

@@ -227,7 +227,7 @@ void GoldenTest::expect_five_sequences_alike(const KvFormat& cache) {
   auto activations = llama4::allocate_activations(model.config, plan.limits, model.machine);
   ASSERT_TRUE(memory && activations);
   std::vector<cache::SequenceCache> caches;
-  for (size_t index = 0; index < texts.size(); ++index) caches.push_back(kv_cache.admit(80));
+  for (size_t index = 0; index < texts.size(); ++index) caches.push_back(kv_cache.begin());
 
   std::vector<std::vector<std::vector<float>>> together(texts.size());
   std::vector<size_t> done(texts.size(), 0);
@@ -238,7 +238,7 @@ void GoldenTest::expect_five_sequences_alike(const KvFormat& cache) {
     for (size_t index = 0; index < texts.size(); ++index) {
       const size_t count = std::min(texts[index].size() - done[index], (index + round) % 4 * 3 + 1);
       if (count == 0) continue;
-      caches[index].extend(static_cast<int64_t>(done[index] + count));
+      ASSERT_TRUE(caches[index].extend(static_cast<int64_t>(done[index] + count)));
       step.push_back(
           {std::span(texts[index]).subspan(done[index], count), static_cast<int64_t>(done[index]), &caches[index]});
       for (size_t token = 0; token < count; ++token) {

@@ -9,10 +9,17 @@
 namespace paddock::cache {
 namespace {
 
-constexpr std::array kAllGroups = {kGlobal, kLocal};
-
 int64_t pages_for(int64_t positions, int64_t page_positions) {
   return (positions + page_positions - 1) / page_positions;
+}
+
+std::vector<PagePool> pools_of(const std::array<int64_t, kGroups>& capacity_pages) {
+  std::vector<PagePool> pools;
+  for (const int64_t pages : capacity_pages) {
+    CHECK(pages >= 0 && pages <= INT32_MAX);
+    pools.emplace_back(static_cast<int32_t>(pages));
+  }
+  return pools;
 }
 
 }  // namespace
@@ -27,37 +34,40 @@ int64_t GroupShape::pages_needed(int64_t length, int64_t step) const {
 
 SequenceCache::SequenceCache(SequenceCache&& other) noexcept
     : cache_(std::exchange(other.cache_, nullptr)),
-      max_length_(other.max_length_),
       length_(other.length_),
-      tables_(std::move(other.tables_)) {}
+      tables_(std::move(other.tables_)),
+      remembered_(other.remembered_),
+      remembered_pages_(other.remembered_pages_) {}
 
 SequenceCache& SequenceCache::operator=(SequenceCache&& other) noexcept {
   std::swap(cache_, other.cache_);
-  std::swap(max_length_, other.max_length_);
   std::swap(length_, other.length_);
   std::swap(tables_, other.tables_);
+  std::swap(remembered_, other.remembered_);
+  std::swap(remembered_pages_, other.remembered_pages_);
   return *this;
 }
 
 SequenceCache::~SequenceCache() {
   if (cache_ == nullptr) return;
-  for (const Group group : kAllGroups) {
-    PagePool& pool = cache_->pools_[group];
-    for (const int32_t page : tables_[group].pages) pool.release(page);
-    pool.unreserve(cache_->pages_needed(group, max_length_));
-  }
+  for (const Group group : kAllGroups)
+    for (const int32_t page : tables_[group].pages) cache_->pools_[group].release(page);
 }
 
-void SequenceCache::extend(int64_t length) {
-  CHECK(length <= max_length_);
+bool SequenceCache::extend(int64_t length) {
   for (const Group group : kAllGroups) {
     const GroupShape& shape = cache_->shape_[group];
     if (shape.layers == 0) continue;
     PageTable& table = tables_[group];
     const int64_t needed = pages_for(length, shape.page_positions) - table.first_page;
-    while (static_cast<int64_t>(table.pages.size()) < needed) table.pages.push_back(cache_->pools_[group].allocate());
+    while (static_cast<int64_t>(table.pages.size()) < needed) {
+      const std::optional<int32_t> page = cache_->allocate(group);
+      if (!page) return false;  // pages that were got are used when it is tried again
+      table.pages.push_back(*page);
+    }
   }
   length_ = std::max(length_, length);
+  return true;
 }
 
 void SequenceCache::accept(int64_t length) {
@@ -85,7 +95,8 @@ bool SequenceCache::can_rewind(int64_t length) const {
 }
 
 void SequenceCache::rewind(int64_t length) {
-  CHECK(can_rewind(length));
+  // Pages that others may share are not written again.
+  CHECK(can_rewind(length) && length >= remembered_pages_ * cache_->shape_[kGlobal].page_positions);
   for (const Group group : kAllGroups) {
     const GroupShape& shape = cache_->shape_[group];
     if (shape.layers == 0) continue;
@@ -100,27 +111,132 @@ void SequenceCache::rewind(int64_t length) {
   length_ = length;
 }
 
-KvCache::KvCache(const CacheShape& shape, std::array<int64_t, kGroups> capacity_pages, int64_t step)
-    : shape_(shape), step_(step) {
+KvCache::KvCache(const CacheShape& shape, std::array<int64_t, kGroups> capacity_pages, int64_t step, CopyPage copy_page)
+    : shape_(shape),
+      step_(step),
+      copy_page_(std::move(copy_page)),
+      pools_(pools_of(capacity_pages)),
+      prefixes_(shape[kGlobal].page_positions, pools_) {
+  CHECK(shape[kGlobal].page_positions == shape[kLocal].page_positions);
+}
+
+bool KvCache::could_ever_hold(int64_t length) const {
+  return std::all_of(kAllGroups.begin(), kAllGroups.end(),
+                     [&](Group group) { return pages_needed(group, length) <= pools_[group].capacity(); });
+}
+
+bool KvCache::can_extend(const SequenceCache& sequence, int64_t length) const {
+  return std::all_of(kAllGroups.begin(), kAllGroups.end(), [&](Group group) {
+    const auto held = static_cast<int64_t>(sequence.table(group).pages.size());
+    return pages_needed(group, length) - held <= pools_[group].available();
+  });
+}
+
+std::optional<int32_t> KvCache::allocate(Group group) {
+  const std::optional<int32_t> page = pools_[group].allocate();
+  if (page || !prefixes_.evict(group)) return page;
+  return pools_[group].allocate();
+}
+
+// How much of a match a sequence can begin with: local layers need the pages of the chunk that the next position lies
+// in, or none at its edge.
+int64_t KvCache::usable_length(const PrefixTree::Match& match) const {
+  const int64_t positions = shape_[kGlobal].page_positions;
+  const auto nodes = static_cast<int64_t>(match.nodes.size());
+  int64_t length = nodes == 0 ? 0 : (nodes - 1) * positions + match.tokens_of_last;
+  if (!copy_page_) length = length / positions * positions;
+  if (shape_[kLocal].layers == 0) return length;
+  const auto missing = [&](int64_t until) -> std::optional<int64_t> {
+    for (int64_t page = first_local_page(until); page * positions < until; ++page)
+      if (match.nodes[static_cast<size_t>(page)]->pages[kLocal] == PrefixTree::kNoPage) return page;
+    return {};
+  };
+  // Where chunks do not end with pages, the text before a missing page may lie in the chunk before.
+  while (const std::optional<int64_t> page = missing(length)) length = *page * positions;
+  return length;
+}
+
+SequenceCache KvCache::begin(std::span<const int32_t> tokens) {
+  SequenceCache sequence(this);
+  if (!shares() || tokens.empty()) return sequence;
+  const PrefixTree::Match match = prefixes_.match(tokens);
+  const int64_t positions = shape_[kGlobal].page_positions, length = usable_length(match);
+  const int64_t whole = length / positions;
+  const int64_t first_local = shape_[kLocal].layers == 0 ? 0 : first_local_page(length);
+  sequence.tables_[kLocal].first_page = first_local;
+  for (int64_t page = 0; page < whole; ++page) {
+    PrefixTree::Node* node = match.nodes[static_cast<size_t>(page)];
+    for (const Group group : kAllGroups) {
+      if (node->pages[group] == PrefixTree::kNoPage || (group == kLocal && page < first_local)) continue;
+      pools_[group].hold(node->pages[group]);
+      sequence.tables_[group].pages.push_back(node->pages[group]);
+      prefixes_.touch(node, group);
+    }
+    sequence.remembered_ = node;
+  }
+  sequence.remembered_pages_ = whole;
+  sequence.length_ = whole * positions;
+  if (length > sequence.length_ && copy_part(sequence, *match.nodes[static_cast<size_t>(whole)]))
+    sequence.length_ = length;
+  return sequence;
+}
+
+// Pages of its own with what the node's pages hold; the sequence will write behind it.
+bool KvCache::copy_part(SequenceCache& sequence, const PrefixTree::Node& node) {
+  const std::array<int32_t, kGroups> from = node.pages;
+  for (const Group group : kAllGroups)
+    if (from[group] != PrefixTree::kNoPage) pools_[group].hold(from[group]);  // not given up for the copy
+  bool copied = true;
   for (const Group group : kAllGroups) {
-    CHECK(capacity_pages[group] >= 0 && capacity_pages[group] <= INT32_MAX);
-    pools_.emplace_back(static_cast<int32_t>(capacity_pages[group]));
+    if (shape_[group].layers == 0 || !copied) continue;
+    const std::optional<int32_t> page = allocate(group);
+    copied = page.has_value();
+    if (!page) break;
+    copy_page_(group, from[group], *page);
+    sequence.tables_[group].pages.push_back(*page);
+  }
+  for (const Group group : kAllGroups)
+    if (from[group] != PrefixTree::kNoPage) pools_[group].release(from[group]);
+  if (copied) return true;
+  // Room that one group has got is used when the sequence grows.
+  return false;
+}
+
+void KvCache::remember(SequenceCache& sequence, std::span<const int32_t> tokens, bool last) {
+  if (!shares()) return;
+  const int64_t positions = shape_[kGlobal].page_positions;
+  const auto count = std::min(static_cast<int64_t>(tokens.size()), sequence.length_);
+  for (int64_t page = sequence.remembered_pages_; page * positions < count; ++page) {
+    const int64_t of_page = std::min(positions, count - page * positions);
+    if (of_page < positions && !last) return;
+    PrefixTree::Node* parent = sequence.remembered_ == nullptr ? prefixes_.root() : sequence.remembered_;
+    join(sequence,
+         prefixes_.node_after(parent,
+                              tokens.subspan(static_cast<size_t>(page * positions), static_cast<size_t>(of_page))),
+         page);
+    if (of_page < positions) return;
   }
 }
 
-bool KvCache::could_ever_admit(int64_t max_length) const {
-  return std::all_of(kAllGroups.begin(), kAllGroups.end(),
-                     [&](Group group) { return pages_needed(group, max_length) <= pools_[group].capacity(); });
-}
-
-bool KvCache::can_admit(int64_t max_length) const {
-  return std::all_of(kAllGroups.begin(), kAllGroups.end(),
-                     [&](Group group) { return pools_[group].can_reserve(pages_needed(group, max_length)); });
-}
-
-SequenceCache KvCache::admit(int64_t max_length) {
-  for (const Group group : kAllGroups) pools_[group].reserve(pages_needed(group, max_length));
-  return SequenceCache(this, max_length);
+// The node gets the sequence's pages, or the sequence the node's: they hold the same.
+void KvCache::join(SequenceCache& sequence, PrefixTree::Node* node, int64_t page) {
+  for (const Group group : kAllGroups) {
+    PageTable& table = sequence.tables_[group];
+    const int64_t index = page - table.first_page;
+    if (shape_[group].layers == 0 || index < 0 || index >= static_cast<int64_t>(table.pages.size())) continue;
+    int32_t& mine = table.pages[static_cast<size_t>(index)];
+    if (node->pages[group] == PrefixTree::kNoPage) {
+      prefixes_.put(node, group, mine);
+    } else {
+      pools_[group].hold(node->pages[group]);
+      pools_[group].release(mine);
+      mine = node->pages[group];
+      prefixes_.touch(node, group);
+    }
+  }
+  if (static_cast<int64_t>(node->tokens.size()) < shape_[kGlobal].page_positions) return;
+  sequence.remembered_ = node;
+  sequence.remembered_pages_ = page + 1;
 }
 
 }  // namespace paddock::cache

@@ -5,16 +5,18 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "cache/groups.h"
 #include "cache/page_pool.h"
+#include "cache/prefix_tree.h"
 #include "tensor/kv_row.h"
 
 namespace paddock::cache {
-
-enum Group : size_t { kGlobal, kLocal, kGroups };
 
 // How the layers of one group are stored: page -> layer -> K[G][P][H], V[G][P][H].
 struct GroupShape {
@@ -44,20 +46,19 @@ struct PageTable {
 
 class KvCache;
 
-// One sequence's part of the cache; gives its pages and its reservation back when destroyed. Movable. Outlived by its
-// KvCache.
+// One sequence's part of the cache; gives its pages back when destroyed. Movable. Outlived by its KvCache.
 class SequenceCache {
  public:
   SequenceCache(SequenceCache&& other) noexcept;
   SequenceCache& operator=(SequenceCache&& other) noexcept;
   ~SequenceCache();
 
-  int64_t max_length() const { return max_length_; }
   int64_t length() const { return length_; }
   const PageTable& table(Group group) const { return tables_[group]; }
 
-  // Makes room for positions [0, length). At most max_length, and at most the cache's step beyond what was accepted.
-  void extend(int64_t length);
+  // Makes room for positions [0, length). At most the cache's step beyond what was accepted. False, and nothing changed
+  // that matters, when the pools have no page left that could be given up.
+  [[nodiscard]] bool extend(int64_t length);
 
   // Positions [0, length) will not be taken back: local layers give up the chunks before the one that `length` lies in.
   void accept(int64_t length);
@@ -68,35 +69,64 @@ class SequenceCache {
 
  private:
   friend class KvCache;
-  SequenceCache(KvCache* cache, int64_t max_length) : cache_(cache), max_length_(max_length) {}
+  explicit SequenceCache(KvCache* cache) : cache_(cache) {}
 
   KvCache* cache_;
-  int64_t max_length_;
   int64_t length_ = 0;  // positions that have room
   std::array<PageTable, kGroups> tables_;
+  // The node of the last whole page that the cache remembers, and how many such pages there are. The sequence holds
+  // their pages, so that they stay.
+  PrefixTree::Node* remembered_ = nullptr;
+  int64_t remembered_pages_ = 0;
 };
 
-// The pools of both groups. Used by one thread, which owns model and cache.
+// The pools of both groups, and what they remember of sequences that have gone. Used by one thread, which owns model
+// and cache.
 class KvCache {
  public:
-  // `step`: the most positions that one step adds to one sequence.
-  KvCache(const CacheShape& shape, std::array<int64_t, kGroups> capacity_pages, int64_t step);
+  // Copies the bytes of a page onto another.
+  using CopyPage = std::function<void(Group group, int32_t from, int32_t to)>;
+
+  // `step`: the most positions that one step adds to one sequence. Without `copy_page` sequences share whole pages
+  // only.
+  KvCache(const CacheShape& shape, std::array<int64_t, kGroups> capacity_pages, int64_t step, CopyPage copy_page = {});
+  KvCache(const KvCache&) = delete;
 
   const CacheShape& shape() const { return shape_; }
   const PagePool& pool(Group group) const { return pools_[group]; }
+  const PrefixTree& prefixes() const { return prefixes_; }
 
-  // Whether a sequence of up to max_length positions could ever be held, and whether it can be admitted now.
-  bool could_ever_admit(int64_t max_length) const;
-  bool can_admit(int64_t max_length) const;
-  SequenceCache admit(int64_t max_length);
+  // Whether a sequence of up to `length` positions could ever be held, and whether this one can be brought to it beside
+  // what the others hold now.
+  bool could_ever_hold(int64_t length) const;
+  bool can_extend(const SequenceCache& sequence, int64_t length) const;
+
+  SequenceCache begin() { return SequenceCache(this); }
+  // A sequence that has the longest beginning of `tokens` that the cache remembers: its length() tells how long.
+  SequenceCache begin(std::span<const int32_t> tokens);
+
+  // Remembers the whole pages of a sequence whose first positions hold `tokens`; before they are accepted, so that
+  // local layers still have theirs. With `last`, when the sequence goes, the page that is not full too.
+  void remember(SequenceCache& sequence, std::span<const int32_t> tokens, bool last = false);
 
  private:
   friend class SequenceCache;
-  int64_t pages_needed(Group group, int64_t max_length) const { return shape_[group].pages_needed(max_length, step_); }
+  int64_t pages_needed(Group group, int64_t length) const { return shape_[group].pages_needed(length, step_); }
+  bool shares() const { return shape_[kGlobal].layers > 0; }
+  // Of the pages that local layers look at when the next position is `length`.
+  int64_t first_local_page(int64_t length) const {
+    return length / shape_[kLocal].chunk * shape_[kLocal].chunk / shape_[kLocal].page_positions;
+  }
+  std::optional<int32_t> allocate(Group group);
+  int64_t usable_length(const PrefixTree::Match& match) const;
+  bool copy_part(SequenceCache& sequence, const PrefixTree::Node& node);
+  void join(SequenceCache& sequence, PrefixTree::Node* node, int64_t page);
 
   CacheShape shape_;
   int64_t step_;
+  CopyPage copy_page_;
   std::vector<PagePool> pools_;
+  PrefixTree prefixes_;
 };
 
 }  // namespace paddock::cache

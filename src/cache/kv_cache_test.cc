@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -47,12 +49,12 @@ TEST(GroupShape, CountsBytesAndPages) {
 
 TEST(SequenceCache, LocalLayersKeepTheChunkOfTheNextPosition) {
   KvCache cache(shape(4, 8), {100, 100}, 100);
-  SequenceCache sequence = cache.admit(64);
-  sequence.extend(7);
+  SequenceCache sequence = cache.begin();
+  ASSERT_TRUE(sequence.extend(7));
   sequence.accept(7);
   EXPECT_EQ(sequence.table(kLocal).first_page, 0);
   EXPECT_EQ(sequence.table(kLocal).pages.size(), 2u);
-  sequence.extend(9);  // crosses the edge at 8: the old chunk stays until accepted
+  ASSERT_TRUE(sequence.extend(9));  // crosses the edge at 8: the old chunk stays until accepted
   EXPECT_EQ(sequence.table(kLocal).first_page, 0);
   EXPECT_EQ(sequence.table(kLocal).pages.size(), 3u);
   sequence.accept(8);  // at the edge nothing of the local layers is needed
@@ -63,8 +65,8 @@ TEST(SequenceCache, LocalLayersKeepTheChunkOfTheNextPosition) {
 
 TEST(SequenceCache, RewindsWithinTheChunkAndToAnyEdge) {
   KvCache cache(shape(4, 8), {100, 100}, 100);
-  SequenceCache sequence = cache.admit(64);
-  sequence.extend(21);
+  SequenceCache sequence = cache.begin();
+  ASSERT_TRUE(sequence.extend(21));
   sequence.accept(21);
   EXPECT_TRUE(sequence.can_rewind(17));
   EXPECT_FALSE(sequence.can_rewind(15));  // its chunk is gone
@@ -72,82 +74,198 @@ TEST(SequenceCache, RewindsWithinTheChunkAndToAnyEdge) {
   EXPECT_FALSE(sequence.can_rewind(22));
   sequence.rewind(8);
   EXPECT_EQ(sequence.length(), 8);
-  sequence.extend(10);
+  ASSERT_TRUE(sequence.extend(10));
   EXPECT_EQ(sequence.table(kLocal).first_page + static_cast<int64_t>(sequence.table(kLocal).pages.size()), 3);
   EXPECT_LE(sequence.table(kLocal).first_page, 2);
 }
 
-TEST(KvCache, GivesBackPagesAndReservations) {
+TEST(KvCache, GivesBackPagesAndSaysWhenThereAreNone) {
   KvCache cache(shape(4, 8), {8, 8}, 4);
-  EXPECT_TRUE(cache.can_admit(32));
-  EXPECT_FALSE(cache.can_admit(33));
-  EXPECT_FALSE(cache.could_ever_admit(33));
+  EXPECT_TRUE(cache.could_ever_hold(32));
+  EXPECT_FALSE(cache.could_ever_hold(33));
   {
-    SequenceCache sequence = cache.admit(20);
-    sequence.extend(4);
-    EXPECT_TRUE(cache.can_admit(12));
-    EXPECT_FALSE(cache.can_admit(13));
+    SequenceCache sequence = cache.begin(), other = cache.begin();
+    ASSERT_TRUE(sequence.extend(4));
+    EXPECT_TRUE(cache.can_extend(sequence, 32));
+    EXPECT_FALSE(cache.can_extend(sequence, 33));
+    EXPECT_TRUE(cache.can_extend(other, 28));
+    EXPECT_FALSE(cache.can_extend(other, 29));
     SequenceCache moved = std::move(sequence);
     EXPECT_EQ(cache.pool(kGlobal).in_use(), 1);
+    ASSERT_TRUE(other.extend(4));
+    other.accept(4);
+    for (int64_t length = 5; length <= 28; ++length) {
+      ASSERT_TRUE(other.extend(length));
+      other.accept(length);
+    }
+    EXPECT_FALSE(other.extend(29));
   }
   EXPECT_EQ(cache.pool(kGlobal).in_use(), 0);
-  EXPECT_EQ(cache.pool(kGlobal).reserved(), 0);
-  EXPECT_TRUE(cache.can_admit(32));
+  EXPECT_EQ(cache.pool(kLocal).in_use(), 0);
 }
 
-// A thousand random moves: no page belongs to two sequences, the reservation always suffices, every visible position
-// has a page.
+// The bytes of a cache as its user keeps them: which token of which text every position of every page holds.
+class KeptTexts {
+ public:
+  explicit KeptTexts(int64_t page_positions) : page_positions_(page_positions) {}
+
+  KvCache::CopyPage copier() {
+    return [this](Group group, int32_t from, int32_t to) { pages_[{group, to}] = pages_[{group, from}]; };
+  }
+  // What a model would write: the position's key depends on all tokens up to it.
+  void compute(const SequenceCache& sequence, std::span<const int32_t> tokens, int64_t first, int64_t end) {
+    for (int64_t position = first; position < end; ++position)
+      for (const Group group : kAllGroups) at(sequence, group, position) = hash_of(tokens, position);
+  }
+  // Everything that the next token will look at.
+  bool is_right(const SequenceCache& sequence, std::span<const int32_t> tokens, int64_t length, int64_t chunk) {
+    for (int64_t position = 0; position < length; ++position)
+      for (const Group group : kAllGroups) {
+        if (group == kLocal && position < length / chunk * chunk) continue;
+        if (at(sequence, group, position) != hash_of(tokens, position)) return false;
+      }
+    return true;
+  }
+
+ private:
+  static size_t hash_of(std::span<const int32_t> tokens, int64_t position) {
+    size_t hash = 7;
+    for (const int32_t token : tokens.first(static_cast<size_t>(position + 1)))
+      hash = hash * 1099511628211u + static_cast<size_t>(token) + 1;
+    return hash;
+  }
+  size_t& at(const SequenceCache& sequence, Group group, int64_t position) {
+    const PageTable& table = sequence.table(group);
+    const int64_t index = position / page_positions_ - table.first_page;
+    EXPECT_TRUE(index >= 0 && index < static_cast<int64_t>(table.pages.size()))
+        << "group " << group << " position " << position << " first " << table.first_page << " pages "
+        << table.pages.size() << " length " << sequence.length();
+    auto& page = pages_[{group, table.pages.at(static_cast<size_t>(index))}];
+    page.resize(static_cast<size_t>(page_positions_));
+    return page[static_cast<size_t>(position % page_positions_)];
+  }
+
+  int64_t page_positions_;
+  std::map<std::pair<Group, int32_t>, std::vector<size_t>> pages_;
+};
+
+TEST(KvCache, ASecondSequenceBeginsWithWhatTheFirstComputed) {
+  KeptTexts kept(4);
+  KvCache cache(shape(4, 8), {20, 20}, 100, kept.copier());
+  std::vector<int32_t> text(15);
+  std::iota(text.begin(), text.end(), 1);
+  {
+    SequenceCache first = cache.begin(text);
+    EXPECT_EQ(first.length(), 0);
+    ASSERT_TRUE(first.extend(15));
+    kept.compute(first, text, 0, 15);
+    cache.remember(first, text);
+    first.accept(15);
+    SequenceCache beside = cache.begin(text);
+    EXPECT_EQ(beside.length(), 12) << "whole pages of a sequence that still runs";
+    EXPECT_EQ(beside.table(kGlobal).pages[0], first.table(kGlobal).pages[0]);
+    cache.remember(first, text, true);
+  }
+  EXPECT_EQ(cache.pool(kGlobal).idle(), 4);
+  SequenceCache all = cache.begin(text);
+  EXPECT_EQ(all.length(), 15) << "and what its last page held";
+  EXPECT_TRUE(kept.is_right(all, text, 15, 8));
+  EXPECT_EQ(all.table(kLocal).first_page, 2);
+  std::vector<int32_t> other = text;
+  other[10] = 99;
+  SequenceCache part = cache.begin(other);
+  EXPECT_EQ(part.length(), 10);
+  EXPECT_TRUE(kept.is_right(part, other, 10, 8));
+  other[0] = 99;
+  EXPECT_EQ(cache.begin(other).length(), 0);
+}
+
+// A chunk's local pages are the first to go when others need them; at the chunk's edge nothing of them is missed.
+TEST(KvCache, AtAChunksEdgeGlobalPagesAreEnough) {
+  KeptTexts kept(4);
+  KvCache cache(shape(4, 8), {40, 5}, 8, kept.copier());
+  std::vector<int32_t> text(31);
+  std::iota(text.begin(), text.end(), 1);
+  SequenceCache first = cache.begin(text);
+  for (int64_t length = 0; length < 31;) {
+    const int64_t end = std::min<int64_t>(length + 5, 31);
+    ASSERT_TRUE(first.extend(end));
+    kept.compute(first, text, length, end);
+    cache.remember(first, std::span(text).first(static_cast<size_t>(end)));
+    first.accept(end);
+    length = end;
+  }
+  EXPECT_EQ(cache.begin(std::span(text).first(8)).length(), 8);
+  EXPECT_EQ(cache.begin(std::span(text).first(15)).length(), 8) << "its local pages are gone";
+  EXPECT_EQ(cache.begin(text).length(), 28);
+}
+
+// Thousands of random moves of sequences whose texts share beginnings: what a sequence begins with is what it would
+// have computed, no page is written by one and read by another, every page is accounted for.
 TEST(KvCache, RandomMovesKeepItsPromises) {
   std::mt19937 random(7);
   for (const int64_t chunk : {6, 8, 24}) {
-    KvCache cache(shape(4, chunk), {60, 60}, 10);
-    std::vector<SequenceCache> sequences;
-    std::vector<int64_t> computed;
-    for (int move = 0; move < 1000; ++move) {
+    KeptTexts kept(4);
+    KvCache cache(shape(4, chunk), {60, 40}, 10, kept.copier());
+    struct Running {
+      std::vector<int32_t> text;
+      SequenceCache cache;
+      int64_t computed;
+    };
+    std::vector<Running> sequences;
+    int64_t reused = 0, refused = 0;
+    for (int move = 0; move < 4000; ++move) {
       const size_t which = sequences.empty() ? 0 : random() % sequences.size();
-      const int64_t length = 1 + static_cast<int64_t>(random() % 80);
       switch (random() % 4) {
-        case 0:
-          if (cache.can_admit(length)) sequences.push_back(cache.admit(length)), computed.push_back(0);
+        case 0: {
+          if (sequences.size() > 8) break;
+          std::vector<int32_t> text(1 + random() % 80);
+          for (int32_t& token : text) token = random() % 40 == 0 ? 1 : 0;  // long beginnings in common
+          SequenceCache begun = cache.begin(text);
+          const int64_t length = begun.length();
+          reused += length;
+          ASSERT_TRUE(kept.is_right(begun, text, length, chunk));
+          sequences.push_back({std::move(text), std::move(begun), length});
           break;
-        case 1:
-          if (!sequences.empty() && random() % 3 == 0) {
-            std::swap(sequences[which], sequences.back());
-            std::swap(computed[which], computed.back());
-            sequences.pop_back();
-            computed.pop_back();
-          }
-          break;
-        case 2:
-          if (!sequences.empty() && sequences[which].can_rewind(length) && length <= computed[which]) {
-            sequences[which].rewind(length);
-            computed[which] = length;
-          }
-          break;
-        default:
-          if (sequences.empty()) break;
-          const int64_t end =
-              std::min(sequences[which].max_length(), computed[which] + 1 + static_cast<int64_t>(random() % 10));
-          sequences[which].extend(end);
-          for (int64_t position = computed[which]; position < end; ++position) {
-            const PageTable& table = sequences[which].table(kLocal);
-            ASSERT_LE(table.first_page, position / chunk * chunk / 4);
-            ASSERT_GT(table.first_page + static_cast<int64_t>(table.pages.size()), position / 4);
-          }
-          computed[which] = end;
-          sequences[which].accept(end);
-      }
-      for (const Group group : {kGlobal, kLocal}) {
-        std::set<int32_t> pages;
-        size_t count = 0;
-        for (const SequenceCache& sequence : sequences) {
-          pages.insert(sequence.table(group).pages.begin(), sequence.table(group).pages.end());
-          count += sequence.table(group).pages.size();
         }
-        ASSERT_EQ(pages.size(), count);
-        ASSERT_EQ(cache.pool(group).in_use(), static_cast<int32_t>(count));
+        case 1:
+          if (sequences.empty() || random() % 3 != 0) break;
+          if (random() % 2 == 0)
+            cache.remember(sequences[which].cache,
+                           std::span(sequences[which].text).first(static_cast<size_t>(sequences[which].computed)),
+                           true);
+          std::swap(sequences[which], sequences.back());
+          sequences.pop_back();
+          break;
+        default: {
+          if (sequences.empty()) break;
+          Running& one = sequences[which];
+          const int64_t end =
+              std::min(static_cast<int64_t>(one.text.size()), one.computed + 1 + static_cast<int64_t>(random() % 10));
+          if (!one.cache.extend(end)) {
+            ++refused;
+            break;
+          }
+          kept.compute(one.cache, one.text, one.computed, end);
+          one.computed = end;
+          cache.remember(one.cache, std::span(one.text).first(static_cast<size_t>(end)));
+          one.cache.accept(end);
+        }
+      }
+      for (const Running& one : sequences) ASSERT_TRUE(kept.is_right(one.cache, one.text, one.computed, chunk));
+      for (const Group group : kAllGroups) {
+        std::set<int32_t> pages;
+        for (const Running& one : sequences)
+          pages.insert(one.cache.table(group).pages.begin(), one.cache.table(group).pages.end());
+        ASSERT_EQ(cache.pool(group).in_use() - cache.pool(group).idle(), static_cast<int32_t>(pages.size()));
       }
     }
+    EXPECT_GT(reused, 1000);
+    EXPECT_GT(refused, 0);
+    EXPECT_GT(cache.prefixes().evictions(), 10u);
+    sequences.clear();
+    EXPECT_EQ(cache.pool(kGlobal).idle(), cache.pool(kGlobal).in_use());
+    EXPECT_LE(cache.prefixes().nodes(), 60);
   }
 }
 

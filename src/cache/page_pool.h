@@ -1,45 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Which pages of a pool are in use. Integers only: the bytes belong to a machine.
+// Which pages of a pool are in use, and by how many. Integers only: the bytes belong to a machine.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/check.h"
 
 namespace paddock::cache {
 
-// Pages 0 to capacity - 1. A returned page is given out again before a fresh one, so that the memory touched stays as
-// small as the greatest use so far. Used by one thread.
+// Pages 0 to capacity - 1. A page is free once no sequence holds it and it is not cached for later ones. A returned
+// page is given out again before a fresh one, so that the memory touched stays as small as the greatest use so far.
+// Used by one thread.
 class PagePool {
  public:
   explicit PagePool(int32_t capacity) : capacity_(capacity) {}
 
   int32_t capacity() const { return capacity_; }
-  int32_t in_use() const { return fresh_ - static_cast<int32_t>(returned_.size()); }
-  int32_t reserved() const { return reserved_; }
+  int32_t in_use() const { return static_cast<int32_t>(uses_.size() - returned_.size()); }
+  // Of these, the ones that no sequence holds.
+  int32_t idle() const { return idle_; }
+  // What sequences can still get, when all that is idle is given up.
+  int32_t available() const { return capacity_ - in_use() + idle_; }
 
-  // A promise that `pages` more can be allocated, now or later.
-  bool can_reserve(int64_t pages) const { return pages <= capacity_ - reserved_; }
-  void reserve(int64_t pages) {
-    CHECK(can_reserve(pages));
-    reserved_ += static_cast<int32_t>(pages);
+  // A page that the caller holds; none when all are in use.
+  std::optional<int32_t> allocate() {
+    if (!returned_.empty()) {
+      const int32_t page = returned_.back();
+      returned_.pop_back();
+      use(page) = {.holders = 1, .cached = false};
+      return page;
+    }
+    if (static_cast<int32_t>(uses_.size()) == capacity_) return {};
+    uses_.push_back({.holders = 1, .cached = false});
+    return static_cast<int32_t>(uses_.size()) - 1;
   }
-  void unreserve(int64_t pages) { reserved_ -= static_cast<int32_t>(pages); }
 
-  int32_t allocate() {
-    CHECK(in_use() < reserved_);  // nobody allocates what was not reserved
-    if (returned_.empty()) return fresh_++;
-    const int32_t page = returned_.back();
-    returned_.pop_back();
-    return page;
+  void hold(int32_t page) {
+    if (use(page).holders++ == 0) --idle_;
   }
-  void release(int32_t page) { returned_.push_back(page); }
+  void release(int32_t page) {
+    Use& one = use(page);
+    CHECK(one.holders > 0);
+    if (--one.holders > 0) return;
+    if (one.cached)
+      ++idle_;
+    else
+      returned_.push_back(page);
+  }
+  bool is_held(int32_t page) const { return uses_[static_cast<size_t>(page)].holders > 0; }
+
+  // A cached page stays when nobody holds it.
+  void cache(int32_t page) {
+    CHECK(use(page).holders > 0 && !use(page).cached);
+    use(page).cached = true;
+  }
+  void uncache(int32_t page) {
+    Use& one = use(page);
+    CHECK(one.cached);
+    one.cached = false;
+    if (one.holders > 0) return;
+    --idle_;
+    returned_.push_back(page);
+  }
 
  private:
+  struct Use {
+    int32_t holders = 0;
+    bool cached = false;
+  };
+  Use& use(int32_t page) { return uses_[static_cast<size_t>(page)]; }
+
   int32_t capacity_;
-  int32_t reserved_ = 0;
-  int32_t fresh_ = 0;  // pages from here on have never been used
+  int32_t idle_ = 0;
+  std::vector<Use> uses_;  // of the pages that have ever been used
   std::vector<int32_t> returned_;
 };
 

@@ -153,8 +153,6 @@ Result<void> ChatSession::reply(std::vector<int32_t> prompt) {
   question.request.sampling.seed += answers_++;
   question.request.max_tokens = settings_.max_tokens;
   question.request.stop_tokens = open_.stop_tokens;
-  question.request.keep_cache = true;
-  question.request.continues = last_request_;
   question.tokenizer = &*open_.text.tokenizer;
   question.special_text = settings_.show_special ? text::SpecialText::kShow : text::SpecialText::kSkip;
   question.write = print;
@@ -162,7 +160,6 @@ Result<void> ChatSession::reply(std::vector<int32_t> prompt) {
   watch_.reset();
   const Answer result = TRY(answer(engine_, std::move(question), watch_));
   watch_.reset();
-  last_request_ = result.request;
   TRY_VOID(print("\n"));
   if (result.text.empty() && result.finish_reason == engine::FinishReason::kCancelled)
     conversation_.drop_last();  // stopped before it began: as if nothing had been asked

@@ -54,7 +54,6 @@ class ChatSession {
   InterruptWatch& watch_;
   ChatSettings settings_;
   Conversation conversation_;
-  std::optional<engine::RequestId> last_request_;  // its cache holds what has been said so far
   uint64_t answers_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 
 namespace paddock::engine {
 namespace {
@@ -23,23 +24,29 @@ bool all_finite(const std::vector<float>& values) {
 
 }  // namespace
 
-Engine::Engine(const llama4::Model& model, const llama4::MemoryPlan& plan)
+Engine::Engine(const llama4::Model& model, const llama4::MemoryPlan& plan, const EngineOptions& options)
     : model_(model),
       plan_(plan),
-      kv_cache_(std::make_unique<cache::KvCache>(cache_shape(model.config, plan.cache), plan.cache_pages,
-                                                 plan.limits.tokens)),
+      options_(options),
       scheduler_(plan.limits.tokens, plan.limits.logits),
+      pace_(options.longest_step, plan.limits.tokens),
       logits_(static_cast<size_t>(model.config.vocabulary)) {}
 
-Result<std::unique_ptr<Engine>> Engine::create(const llama4::Model& model, const llama4::MemoryPlan& plan) {
-  std::unique_ptr<Engine> engine(new Engine(model, plan));
-  engine->kv_memory_ =
-      TRY(llama4::KvMemory::allocate(model.config, engine->kv_cache_->shape(), plan.cache_pages, model.machine));
+Result<std::unique_ptr<Engine>> Engine::create(const llama4::Model& model, const llama4::MemoryPlan& plan,
+                                               const EngineOptions& options) {
+  std::unique_ptr<Engine> engine(new Engine(model, plan, options));
+  const cache::CacheShape shape = cache_shape(model.config, plan.cache);
+  engine->kv_memory_ = TRY(llama4::KvMemory::allocate(model.config, shape, plan.cache_pages, model.machine));
+  engine->kv_cache_ =
+      std::make_unique<cache::KvCache>(shape, plan.cache_pages, plan.limits.tokens,
+                                       [memory = &engine->kv_memory_](cache::Group group, int32_t from, int32_t to) {
+                                         memory->copy_page(group, from, to);
+                                       });
   engine->activations_ = TRY(llama4::allocate_activations(model.config, plan.limits, model.machine));
   return engine;
 }
 
-Result<RequestId> Engine::submit(Request request) {
+Result<void> Engine::check(const Request& request) const {
   const auto prompt = static_cast<int64_t>(request.prompt.size());
   if (prompt == 0) return error(ErrorCode::kInvalidArgument, "prompt: expected at least one token, found none");
   for (const int32_t token : request.prompt)
@@ -51,16 +58,21 @@ Result<RequestId> Engine::submit(Request request) {
         ErrorCode::kLimit,
         "prompt: expected fewer tokens than the context of {}, found {}; shorten it or choose a larger context",
         plan_.context, prompt);
-  TRY_VOID(check_sampling(request.sampling, model_.config.vocabulary));
+  return check_sampling(request.sampling, model_.config.vocabulary);
+}
+
+Result<RequestId> Engine::submit(Request request) {
+  TRY_VOID(check(request));
+  const auto prompt = static_cast<int64_t>(request.prompt.size());
   const int64_t room = plan_.context - prompt;
   const int64_t answer = request.max_tokens < 0 ? room : std::min(request.max_tokens, room);
 
   const RequestId id = next_id_++;
   std::vector<int32_t> tokens = request.prompt;
   Sampler sampler(request.sampling, request.prompt);
+  waiting_.add(id, request.priority, request.tenant);
   sequences_.emplace(
-      id, Sequence{std::move(request), std::move(tokens), std::move(sampler), prompt + answer, {}, 0, false});
-  waiting_.push_back(id);
+      id, Sequence{std::move(request), std::move(tokens), std::move(sampler), prompt + answer, {}, {}, false});
   return id;
 }
 
@@ -71,68 +83,130 @@ void Engine::cancel(RequestId id) {
 bool Engine::step() {
   const std::vector<Slice> batch = schedule();
   if (batch.empty()) return !sequences_.empty();
+  const Stopwatch watch;
   forward(batch);
-  commit(batch, sample(batch));
+  std::vector<std::optional<Sampler::Choice>> choices = sample(batch);
+  int64_t answers = 0, rows = 0;
+  for (const Slice& slice : batch) {
+    answers += slice.count == 1 && slice.wants_logits ? 1 : 0;
+    rows += slice.count;
+  }
+  pace_.note(answers, rows - answers, watch.seconds());
+  ++counts_.steps;
+  counts_.computed_tokens += rows;
+  commit(batch, std::move(choices));
   return true;
 }
 
 std::vector<Slice> Engine::schedule() {
-  drop_cancelled();
+  drop_ended();
   admit_waiting();
-  return scheduler_.next_batch();
+  std::vector<Slice> batch = scheduler_.next_batch(pace_.prompt_tokens(scheduler_.answering()));
+  make_room(batch);
+  return batch;
 }
 
-void Engine::drop_cancelled() {
-  std::vector<RequestId> dropped;
+void Engine::drop_ended() {
+  std::vector<std::pair<RequestId, FinishReason>> ended;
+  const auto now = std::chrono::steady_clock::now();
   for (const auto& [id, sequence] : sequences_)
-    if (sequence.cancelled) dropped.push_back(id);
-  for (const RequestId id : dropped) finish(id, FinishReason::kCancelled, {});
+    if (sequence.cancelled)
+      ended.emplace_back(id, FinishReason::kCancelled);
+    else if (sequence.request.deadline && *sequence.request.deadline <= now)
+      ended.emplace_back(id, FinishReason::kTimeout);
+  for (const auto& [id, reason] : ended) finish(id, reason, {});
 }
 
 void Engine::admit_waiting() {
-  while (!waiting_.empty()) {
-    const RequestId id = waiting_.front();
-    const auto found = sequences_.find(id);
-    // In order of arrival: a large request is not overtaken for ever by small ones.
-    if (found != sequences_.end() && !try_admit(id, found->second)) return;
-    waiting_.pop_front();
+  if (waiting_.empty()) return;
+  std::map<int64_t, int64_t> running;
+  for (const auto& [id, sequence] : sequences_)
+    if (sequence.cache) ++running[sequence.request.tenant];
+  for (const RequestId id : waiting_.in_order(std::move(running))) {
+    const Admission admission = try_admit(id, sequences_.at(id));
+    // In order: a large request is not overtaken for ever by small ones.
+    if (admission == Admission::kNoRoom) return;
+    if (admission == Admission::kAdmitted) waiting_.remove(id);
   }
 }
 
-bool Engine::try_admit(RequestId id, Sequence& sequence) {
-  if (sequence.most_tokens == static_cast<int64_t>(sequence.tokens.size())) {  // nothing was asked for
+Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
+  if (sequence.most_tokens == static_cast<int64_t>(sequence.request.prompt.size())) {  // nothing was asked for
     finish(id, FinishReason::kLength, {});
-    return true;
+    return Admission::kAdmitted;
   }
-  int64_t computed = reuse_kept(sequence);
-  if (!sequence.cache) {
-    // A request that is kept may be continued up to the whole context.
-    const int64_t length = sequence.request.keep_cache ? plan_.context : sequence.most_tokens;
-    // Kept caches are a convenience: the oldest yield to a request that would wait for them.
-    while (!kv_cache_->can_admit(length) && !kept_.empty()) kept_.erase(kept_.begin());
-    if (!kv_cache_->can_admit(length)) return false;
-    sequence.cache = kv_cache_->admit(length);
-    computed = 0;
+  if (static_cast<int64_t>(scheduler_.size()) >= plan_.limits.logits) return Admission::kNoRoom;
+  // The last token is computed in any case: its logits are needed.
+  cache::SequenceCache cache = options_.share_prefixes
+                                   ? kv_cache_->begin(std::span(sequence.tokens).first(sequence.tokens.size() - 1))
+                                   : kv_cache_->begin();
+  const auto total = static_cast<int64_t>(sequence.tokens.size());
+  if (is_read_by_another(sequence, cache.length())) return Admission::kAnotherReadsIt;
+  if (scheduler_.size() > 0 && !kv_cache_->can_extend(cache, total + 1)) return Admission::kNoRoom;
+  scheduler_.add(id, cache.length(), total, sequence.request.tenant);
+  if (!sequence.reused) {
+    sequence.reused = cache.length();
+    counts_.prompt_tokens += total;
+    counts_.reused_tokens += cache.length();
   }
-  sequence.reused = computed;
-  scheduler_.add(id, computed, static_cast<int64_t>(sequence.tokens.size()));
-  return true;
+  sequence.cache = std::move(cache);
+  return Admission::kAdmitted;
 }
 
-// Takes over the cache that the request continues, if it can; returns how many tokens are in it.
-int64_t Engine::reuse_kept(Sequence& sequence) {
-  if (!sequence.request.continues) return 0;
-  const auto found = kept_.find(*sequence.request.continues);
-  if (found == kept_.end()) return 0;
-  Kept kept = std::move(found->second);
-  kept_.erase(found);
-  // The last token of the prompt is computed in any case: its logits are needed.
-  const int64_t shared = std::min({common_prefix(kept.tokens, sequence.tokens), kept.cache.length(),
-                                   static_cast<int64_t>(sequence.tokens.size()) - 1});
-  if (kept.cache.max_length() < sequence.most_tokens || !kept.cache.can_rewind(shared)) return 0;
-  kept.cache.rewind(shared);
-  sequence.cache = std::move(kept.cache);
-  return shared;
+// Whether a sequence that has a place is about to compute more of the same text than the cache holds of it: then it
+// pays to wait for it.
+bool Engine::is_read_by_another(const Sequence& sequence, int64_t held) const {
+  if (!options_.share_prefixes) return false;
+  for (const auto& [id, other] : sequences_) {
+    if (!other.cache || !scheduler_.is_reading(id)) continue;
+    const int64_t common =
+        std::min(common_prefix(other.tokens, sequence.tokens), static_cast<int64_t>(sequence.tokens.size()) - 1);
+    if (common / plan_.cache.page_positions > held / plan_.cache.page_positions) return true;
+  }
+  return false;
+}
+
+// Pages for what the step adds. Where there are none, the least important sequence gives up its place; what it has
+// computed stays remembered as long as nobody needs the pages.
+void Engine::make_room(std::vector<Slice>& batch) {
+  for (size_t index = 0; index < batch.size();) {
+    const Slice slice = batch[index];
+    if (sequences_.at(slice.request).cache->extend(slice.first + slice.count)) {
+      ++index;
+      continue;
+    }
+    const RequestId victim = least_important();
+    CHECK(scheduler_.size() > 1);  // one alone always fits: longer requests are refused
+    preempt(victim);
+    const auto gone = std::find_if(batch.begin(), batch.end(), [&](const Slice& one) { return one.request == victim; });
+    if (gone == batch.end()) continue;
+    if (gone - batch.begin() < static_cast<ptrdiff_t>(index)) --index;
+    batch.erase(gone);
+  }
+}
+
+// The youngest of the lowest priority among those that have a place.
+RequestId Engine::least_important() const {
+  RequestId least = 0;
+  for (const auto& [id, sequence] : sequences_)
+    if (sequence.cache && (least == 0 || sequence.request.priority <= sequences_.at(least).request.priority))
+      least = id;
+  return least;
+}
+
+void Engine::preempt(RequestId id) {
+  Sequence& sequence = sequences_.at(id);
+  remember(sequence, scheduler_.computed(id), true);
+  sequence.cache.reset();
+  scheduler_.remove(id);
+  waiting_.add(id, sequence.request.priority, sequence.request.tenant);
+  ++counts_.preemptions;
+}
+
+// Of what has been computed.
+void Engine::remember(Sequence& sequence, int64_t computed, bool last) {
+  if (options_.share_prefixes && sequence.cache)
+    kv_cache_->remember(*sequence.cache, std::span(sequence.tokens).first(static_cast<size_t>(computed)), last);
 }
 
 void Engine::forward(const std::vector<Slice>& batch) {
@@ -141,7 +215,6 @@ void Engine::forward(const std::vector<Slice>& batch) {
   int64_t row = 0;
   for (const Slice& slice : batch) {
     Sequence& sequence = sequences_.at(slice.request);
-    sequence.cache->extend(slice.first + slice.count);
     step.push_back(
         {std::span(sequence.tokens).subspan(static_cast<size_t>(slice.first), static_cast<size_t>(slice.count)),
          slice.first, &*sequence.cache});
@@ -158,8 +231,11 @@ std::vector<std::optional<Sampler::Choice>> Engine::sample(const std::vector<Sli
     if (!slice.wants_logits) continue;
     model_.machine->read(activations_.logits_RV.address.plus(choices.size() * row_bytes),
                          std::as_writable_bytes(std::span(logits_)));
-    const bool finite = all_finite(logits_);
-    choices.push_back(finite ? std::optional(sequences_.at(slice.request).sampler.sample(logits_)) : std::nullopt);
+    Sequence& sequence = sequences_.at(slice.request);
+    if (all_finite(logits_))
+      choices.push_back(sequence.sampler.sample(logits_, sequence.request.filter.get()));
+    else
+      choices.emplace_back();
   }
   return choices;
 }
@@ -169,7 +245,10 @@ void Engine::commit(const std::vector<Slice>& batch, std::vector<std::optional<S
   for (const Slice& slice : batch) {
     Sequence& sequence = sequences_.at(slice.request);
     scheduler_.commit(slice);
-    sequence.cache->accept(slice.first + slice.count);
+    const int64_t computed = slice.first + slice.count;
+    const int64_t page = plan_.cache.page_positions;
+    if (computed / page > slice.first / page) remember(sequence, computed, false);
+    sequence.cache->accept(computed);
     if (slice.wants_logits) {
       std::optional<Sampler::Choice> chosen = std::move(*choice++);
       if (chosen)
@@ -177,17 +256,19 @@ void Engine::commit(const std::vector<Slice>& batch, std::vector<std::optional<S
       else
         finish(slice.request, FinishReason::kError, {});
     } else if (sequence.request.listener)
-      sequence.request.listener({.request = slice.request,
-                                 .token = {},
-                                 .logprobs = {},
-                                 .finished = {},
-                                 .prompt_done = slice.first + slice.count,
-                                 .prompt_reused = sequence.reused});
+      sequence.request.listener(
+          {.request = slice.request,
+           .token = {},
+           .logprobs = {},
+           .finished = {},
+           .prompt_done = std::min(computed, static_cast<int64_t>(sequence.request.prompt.size())),
+           .prompt_reused = sequence.reused.value_or(0)});
   }
 }
 
 void Engine::commit_token(RequestId id, Sequence& sequence, Sampler::Choice choice) {
   sequence.tokens.push_back(choice.token);
+  ++counts_.answer_tokens;
   const auto& stops = sequence.request.stop_tokens;
   const bool stop = std::find(stops.begin(), stops.end(), choice.token) != stops.end();
   const bool full = static_cast<int64_t>(sequence.tokens.size()) >= sequence.most_tokens;
@@ -196,11 +277,12 @@ void Engine::commit_token(RequestId id, Sequence& sequence, Sampler::Choice choi
               .logprobs = std::move(choice.logprobs),
               .finished = {},
               .prompt_done = static_cast<int64_t>(sequence.request.prompt.size()),
-              .prompt_reused = sequence.reused};
+              .prompt_reused = sequence.reused.value_or(0)};
   if (stop || full) {
     finish(id, stop ? FinishReason::kStop : FinishReason::kLength, std::move(event));
     return;
   }
+  if (sequence.request.filter) sequence.request.filter->accept(choice.token);
   scheduler_.append_token(id);
   if (sequence.request.listener) sequence.request.listener(event);
 }
@@ -210,15 +292,13 @@ void Engine::finish(RequestId id, FinishReason reason, Event last) {
   CHECK(found != sequences_.end());
   Sequence sequence = std::move(found->second);
   sequences_.erase(found);
+  remember(sequence, scheduler_.computed(id), true);
   scheduler_.remove(id);
-  if (sequence.request.keep_cache && sequence.cache) {
-    // The last token was never computed: it is not in the cache.
-    kept_.emplace(id, Kept{std::move(sequence.tokens), std::move(*sequence.cache)});
-  }
+  waiting_.remove(id);
   sequence.cache.reset();  // pages are free before the listener hears of it
   last.request = id;
   last.finished = reason;
-  last.prompt_reused = sequence.reused;
+  last.prompt_reused = sequence.reused.value_or(0);
   if (sequence.request.listener) sequence.request.listener(last);
 }
 

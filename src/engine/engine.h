@@ -3,7 +3,6 @@
 // Sequences to tokens: many requests share one model and one cache.
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,37 +10,59 @@
 
 #include "base/result.h"
 #include "cache/kv_cache.h"
+#include "engine/pace.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
+#include "engine/waiting_queue.h"
 #include "llama4/forward.h"
 #include "llama4/memory_plan.h"
 #include "llama4/model.h"
 
 namespace paddock::engine {
 
+struct EngineOptions {
+  // Sequences that begin alike share what is computed of it, at once and later, as long as the cache has room.
+  bool share_prefixes = true;
+  double longest_step = 0;  // seconds that a step with answers should take at most; 0: about twice one without prompts
+};
+
+// Of all that an engine has done.
+struct EngineCounts {
+  int64_t steps = 0;
+  int64_t prompt_tokens = 0;    // of admitted requests
+  int64_t reused_tokens = 0;    // of these, the ones that the cache held
+  int64_t computed_tokens = 0;  // rows that went through the model, answers too
+  int64_t answer_tokens = 0;
+  int64_t preemptions = 0;
+};
+
 // One thread owns an engine with its model and cache. A request yields the same tokens whatever else is running,
-// however long the steps are and however many threads the machine has.
+// however long the steps are, whatever the cache remembers and however many threads the machine has.
 class Engine {
  public:
   // Gets the memory of the plan and nothing beyond it. The model must outlive the engine.
-  static Result<std::unique_ptr<Engine>> create(const llama4::Model& model, const llama4::MemoryPlan& plan);
+  static Result<std::unique_ptr<Engine>> create(const llama4::Model& model, const llama4::MemoryPlan& plan,
+                                                const EngineOptions& options = {});
 
-  // Queues a request. Refused: an empty prompt, ids outside the vocabulary, sampling parameters out of range, a prompt
-  // that leaves no room in the context.
+  // Whether a request could be answered. Refused: an empty prompt, ids outside the vocabulary, sampling parameters out of
+  // range, a prompt that leaves no room in the context. May be called by any thread.
+  Result<void> check(const Request& request) const;
+
+  // Queues a request that check() lets through.
   Result<RequestId> submit(Request request);
 
   // Ends a request; its listener hears kCancelled. Unknown and finished ids do nothing.
   void cancel(RequestId id);
-
-  // Gives up a kept cache.
-  void forget(RequestId id) { kept_.erase(id); }
 
   // One step for all that run. False when there is nothing to do.
   bool step();
 
   int64_t context() const { return plan_.context; }
   const cache::KvCache& kv_cache() const { return *kv_cache_; }
+  const EngineCounts& counts() const { return counts_; }
+  size_t waiting() const { return waiting_.size(); }
+  size_t running() const { return sequences_.size() - waiting_.size(); }
 
  private:
   struct Sequence {
@@ -49,38 +70,41 @@ class Engine {
     std::vector<int32_t> tokens;  // prompt and answer
     Sampler sampler;
     int64_t most_tokens = 0;                    // tokens.size() never exceeds it
-    std::optional<cache::SequenceCache> cache;  // once admitted
-    int64_t reused = 0;                         // tokens that a kept cache held
+    std::optional<cache::SequenceCache> cache;  // while it has a place
+    std::optional<int64_t> reused;              // tokens that the cache held when it first got a place
     bool cancelled = false;
   };
-  struct Kept {
-    std::vector<int32_t> tokens;
-    cache::SequenceCache cache;
-  };
+  enum class Admission { kAdmitted, kNoRoom, kAnotherReadsIt };
 
-  Engine(const llama4::Model& model, const llama4::MemoryPlan& plan);
+  Engine(const llama4::Model& model, const llama4::MemoryPlan& plan, const EngineOptions& options);
+  void drop_ended();
   void admit_waiting();
-  bool try_admit(RequestId id, Sequence& sequence);
-  int64_t reuse_kept(Sequence& sequence);
+  Admission try_admit(RequestId id, Sequence& sequence);
+  bool is_read_by_another(const Sequence& sequence, int64_t held) const;
   std::vector<Slice> schedule();
+  void make_room(std::vector<Slice>& batch);
+  RequestId least_important() const;
+  void preempt(RequestId id);
   void forward(const std::vector<Slice>& batch);
-  // One for each slice that wants logits; none where they are not finite.
+  // One for each slice that wants logits; none where no token can be drawn.
   std::vector<std::optional<Sampler::Choice>> sample(const std::vector<Slice>& batch);
   void commit(const std::vector<Slice>& batch, std::vector<std::optional<Sampler::Choice>> choices);
   void commit_token(RequestId id, Sequence& sequence, Sampler::Choice choice);
   void finish(RequestId id, FinishReason reason, Event last);
-  void drop_cancelled();
+  void remember(Sequence& sequence, int64_t computed, bool last);
 
   const llama4::Model& model_;
   llama4::MemoryPlan plan_;
-  std::unique_ptr<cache::KvCache> kv_cache_;
+  EngineOptions options_;
   llama4::KvMemory kv_memory_;
+  std::unique_ptr<cache::KvCache> kv_cache_;
   llama4::Activations activations_;
   Scheduler scheduler_;
+  Pace pace_;
   std::map<RequestId, Sequence> sequences_;
-  std::deque<RequestId> waiting_;
-  std::map<RequestId, Kept> kept_;
+  WaitingQueue waiting_;
   std::vector<float> logits_;  // scratch for one row
+  EngineCounts counts_;
   RequestId next_id_ = 1;
 };
 

@@ -2,9 +2,12 @@
 #pragma once
 // What a client asks of the engine and what it hears back. Token ids only: text is interpreted outside.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -28,9 +31,20 @@ struct SamplingParameters {
 
 using RequestId = int64_t;
 
-// kError: the logits were not finite, so that any token would have been a wrong one.
-enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kError };
-std::string_view name(FinishReason reason);  // "stop", "length", "cancelled", "error"
+// kTimeout: its deadline passed. kError: the logits were not finite, or its filter left no token, so that any token
+// would have been a wrong one.
+enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kTimeout, kError };
+std::string_view name(FinishReason reason);  // "stop", "length", "cancelled", "timeout", "error"
+
+// Says which tokens may come next: a grammar, seen from here. Used by the engine's thread alone.
+class TokenFilter {
+ public:
+  virtual ~TokenFilter() = default;
+  // Sets what may not come to -infinity. False when nothing may.
+  virtual bool restrict(std::span<float> logits) = 0;
+  // The token that was drawn; not called for tokens that end the answer.
+  virtual void accept(int32_t token) = 0;
+};
 
 // Natural logarithms of the model's own probabilities, before penalties and temperature.
 struct LogProbabilities {
@@ -45,7 +59,7 @@ struct Event {
   std::optional<LogProbabilities> logprobs;
   std::optional<FinishReason> finished;  // may come with the last token
   int64_t prompt_done = 0;    // prompt tokens in the cache so far, for progress; events without token carry it too
-  int64_t prompt_reused = 0;  // of these, the ones that a kept cache held already
+  int64_t prompt_reused = 0;  // of these, the ones that the cache held already when the request began
 };
 
 struct Request {
@@ -55,10 +69,13 @@ struct Request {
   std::vector<int32_t> stop_tokens;            // end the answer and are its last token
   std::function<void(const Event&)> listener;  // called from step(); may call cancel()
 
-  // Keeps the cache when the request ends, so that a request that continues the text need not compute it again. The
-  // kept cache holds its reservation until it is continued or forgotten.
-  bool keep_cache = false;
-  std::optional<RequestId> continues;  // a kept request; whatever its text has in common with the prompt is reused
+  std::shared_ptr<TokenFilter> filter;  // of this request alone
+
+  // Requests of a higher priority are admitted first, and those of whom least are running among tenants that are equal
+  // in it. A step's room for prompts is shared between tenants.
+  int priority = 0;
+  int64_t tenant = 0;
+  std::optional<std::chrono::steady_clock::time_point> deadline;  // whatever has been answered until then is all
 };
 
 }  // namespace paddock::engine

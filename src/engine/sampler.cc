@@ -24,6 +24,7 @@ std::string_view name(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop: return "stop";
     case FinishReason::kLength: return "length";
+    case FinishReason::kTimeout: return "timeout";
     case FinishReason::kError: return "error";
     case FinishReason::kCancelled: break;
   }
@@ -55,7 +56,7 @@ Sampler::Sampler(const SamplingParameters& parameters, std::span<const int32_t> 
     for (const int32_t token : prompt) ++seen_[token];
 }
 
-Sampler::Choice Sampler::sample(std::span<float> logits) {
+std::optional<Sampler::Choice> Sampler::sample(std::span<float> logits, TokenFilter* filter) {
   CHECK(!logits.empty());
   Choice choice{};
   double normaliser = 0;
@@ -69,6 +70,7 @@ Sampler::Choice Sampler::sample(std::span<float> logits) {
   }
 
   apply_penalties(logits);
+  if (filter != nullptr && !filter->restrict(logits)) return {};
   choice.token = likelihoods_.most_likely(logits);
   if (parameters_.temperature > 0) choice.token = draw(logits, choice.token);
 

@@ -28,8 +28,8 @@ class Sampler {
     int32_t token;
     std::optional<LogProbabilities> logprobs;
   };
-  // `logits` [V] is used as scratch. The chosen token counts as said.
-  Choice sample(std::span<float> logits);
+  // `logits` [V] is used as scratch. The chosen token counts as said. None where the filter leaves nothing.
+  std::optional<Choice> sample(std::span<float> logits, TokenFilter* filter = nullptr);
 
  private:
   void apply_penalties(std::span<float> logits) const;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-int32_t draw(Sampler& sampler, std::vector<float> logits) { return sampler.sample(logits).token; }
+int32_t draw(Sampler& sampler, std::vector<float> logits) { return sampler.sample(logits)->token; }
 
 // How often each token is drawn from the same logits by 20,000 seeds.
 std::map<int32_t, double> frequencies(SamplingParameters parameters, const std::vector<float>& logits,
@@ -107,7 +107,7 @@ TEST(Sampler, AStreamDependsOnItsSeedAlone) {
 TEST(Sampler, LogProbabilitiesAreTheModelsOwn) {
   Sampler sampler({.logit_bias = {{1, 100}}, .temperature = 0, .top_logprobs = 2}, {});
   std::vector<float> logits = logs({0.5f, 0.125f, 0.375f});
-  const auto choice = sampler.sample(logits);
+  const auto choice = *sampler.sample(logits);
   EXPECT_EQ(choice.token, 1);
   ASSERT_TRUE(choice.logprobs);
   EXPECT_NEAR(choice.logprobs->chosen, std::log(0.125f), 1e-6);

@@ -35,12 +35,29 @@ TEST(Scheduler, AnswersComeBeforePrompts) {
   EXPECT_EQ(batch[1].count, 7);
 }
 
+TEST(Scheduler, TenantsShareWhatIsLeftForPrompts) {
+  Scheduler scheduler(40, 8);
+  scheduler.add(1, 0, 1000, 1);
+  scheduler.add(2, 0, 1000, 1);
+  scheduler.add(3, 0, 15, 2);
+  scheduler.add(4, 9, 10, 3);
+  const auto batch = scheduler.next_batch(31);
+  ASSERT_EQ(batch.size(), 3u);
+  EXPECT_EQ(batch[0].request, 4);
+  EXPECT_EQ(batch[1].request, 1);
+  EXPECT_EQ(batch[1].count, 16);
+  EXPECT_EQ(batch[2].request, 3);
+  EXPECT_EQ(batch[2].count, 15);
+  EXPECT_TRUE(batch[2].wants_logits);
+  EXPECT_EQ(scheduler.next_batch(0).size(), 1u) << "answers alone";
+}
+
 TEST(Scheduler, NeverExceedsItsLimitsAndFinishesEverything) {
   std::mt19937 random(3);
   Scheduler scheduler(16, 3);
   std::map<RequestId, int64_t> left;  // tokens still to be answered
   for (RequestId id = 1; id <= 50; ++id) {
-    scheduler.add(id, 0, 1 + static_cast<int64_t>(random() % 60));
+    scheduler.add(id, 0, 1 + static_cast<int64_t>(random() % 60), id % 7);
     left[id] = 1 + static_cast<int64_t>(random() % 10);
   }
   int steps = 0;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/check.h"
 #include "cache/kv_cache.h"
 
 namespace paddock::engine {
@@ -69,7 +70,7 @@ Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, 
   const llama4::KvMemory memory =
       TRY(llama4::KvMemory::allocate(model.config, kv_cache.shape(), plan.cache_pages, model.machine));
   llama4::Activations activations = TRY(llama4::allocate_activations(model.config, plan.limits, model.machine));
-  cache::SequenceCache sequence = kv_cache.admit(count);
+  cache::SequenceCache sequence = kv_cache.begin();
   SinkObserver observer(model.machine, sinks);
   const bool observed = sinks.hidden || sinks.experts;
 
@@ -81,7 +82,7 @@ Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, 
   std::iota(all_rows.begin(), all_rows.end(), 0);
   for (int64_t first = 0; first < count; first += piece) {
     const int64_t rows = std::min(piece, count - first);
-    sequence.extend(first + rows);
+    CHECK(sequence.extend(first + rows));
     observer.start_piece(first);
     const llama4::StepSequence part{tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), first,
                                     &sequence};

@@ -43,7 +43,7 @@ void SpeedTest::step(int64_t first_position, int64_t tokens, bool with_logits, l
   logits_rows_.clear();
   for (size_t index = 0; index < sequences_.size(); ++index) {
     for (int32_t& token : tokens_[index]) token = any(random_);
-    sequences_[index].extend(first_position + tokens);
+    CHECK(sequences_[index].extend(first_position + tokens));
     parts_.push_back({tokens_[index], first_position, &sequences_[index]});
     if (with_logits) logits_rows_.push_back(static_cast<int32_t>(static_cast<int64_t>(index + 1) * tokens - 1));
   }
@@ -67,7 +67,7 @@ void SpeedTest::bring_to_depth(const SpeedCase& wanted) {
   const int64_t cached = cached_tokens(wanted);
   if (cached == 0) {
     sequences_.clear();
-    for (int64_t index = 0; index < wanted.streams; ++index) sequences_.push_back(kv_cache_->admit(plan_.context));
+    for (int64_t index = 0; index < wanted.streams; ++index) sequences_.push_back(kv_cache_->begin());
   }
   for (cache::SequenceCache& sequence : sequences_) sequence.rewind(cached);
   const int64_t piece = std::max<int64_t>(1, std::min(wanted.batch, plan_.limits.tokens) / wanted.streams);

@@ -24,9 +24,12 @@ cache::CacheShape cache_shape(const Config& config, const CacheSettings& setting
 Result<KvMemory> KvMemory::allocate(const Config& config, const cache::CacheShape& shape,
                                     std::array<int64_t, cache::kGroups> capacity_pages, kernels::Machine* machine) {
   KvMemory memory;
-  for (size_t group = 0; group < cache::kGroups; ++group)
+  memory.machine_ = machine;
+  for (size_t group = 0; group < cache::kGroups; ++group) {
+    memory.page_bytes_[group] = shape[group].page_bytes();
     memory.buffers_[group] =
         TRY(machine->allocate(static_cast<size_t>(capacity_pages[group]) * shape[group].page_bytes()));
+  }
 
   std::array<size_t, cache::kGroups> offset = {};
   for (const LayerPlan& plan : config.layers) {
@@ -42,6 +45,14 @@ Result<KvMemory> KvMemory::allocate(const Config& config, const cache::CacheShap
     offset[group] += shape[group].layer_bytes();
   }
   return memory;
+}
+
+void KvMemory::copy_page(cache::Group group, int32_t from, int32_t to) {
+  const size_t bytes = page_bytes_[group];
+  const auto address = [&](int32_t page) { return buffers_[group].address().plus(static_cast<size_t>(page) * bytes); };
+  std::vector<std::byte> copy(bytes);
+  machine_->read(address(from), copy);
+  machine_->write(copy, address(to));
 }
 
 }  // namespace paddock::llama4

@@ -31,12 +31,17 @@ class KvMemory {
   kernels::KvPages pages(size_t layer) const { return layers_[layer].pages; }
   cache::Group group(size_t layer) const { return layers_[layer].group; }
 
+  // All layers of a group: the bytes of one page onto another.
+  void copy_page(cache::Group group, int32_t from, int32_t to);
+
  private:
   struct Layer {
     cache::Group group;
     kernels::KvPages pages;
   };
+  kernels::Machine* machine_ = nullptr;
   std::array<kernels::Buffer, cache::kGroups> buffers_;
+  std::array<size_t, cache::kGroups> page_bytes_ = {};
   std::vector<Layer> layers_;
 };
 
