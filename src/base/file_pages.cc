@@ -156,6 +156,7 @@ Result<void> copy_pages(std::span<const FilePart> pages, const LoadProgress& pro
   copying.work(progress, total);
   for (std::thread& other : others) other.join();
   if (auto failed = copying.error()) return tl::unexpected(std::move(*failed));
+  if (progress) progress(total, total);  // the others may have read the last piece, or all of them
   for (const FilePart& range : pages) ::mprotect(address_of(range), range.size, PROT_READ);
   return {};
 }

@@ -34,7 +34,10 @@ std::string StopStrings::push(std::string_view text) {
       found_ |= matcher.is_complete();
     }
     for (const Matcher& matcher : matchers_)
-      if (!found_ || matcher.is_complete()) may_begin_stop = std::max(may_begin_stop, matcher.matched);
+      if ((!found_ || matcher.is_complete()) && matcher.matched > may_begin_stop) {
+        may_begin_stop = matcher.matched;
+        if (found_) found_string_ = matcher.stop;
+      }
     if (found_) text = text.substr(0, position + 1);
   }
   held_ += text;

@@ -23,6 +23,7 @@ class StopStrings {
   std::string flush();
 
   bool found() const { return found_; }
+  const std::string& found_string() const { return found_string_; }  // the one that ended the text
 
  private:
   // Knuth, Morris and Pratt: how much of the stop string the text read so far ends with.
@@ -38,6 +39,7 @@ class StopStrings {
   std::vector<Matcher> matchers_;
   std::string held_;
   bool found_ = false;
+  std::string found_string_;
 };
 
 }  // namespace paddock::text
