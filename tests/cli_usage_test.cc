@@ -37,6 +37,7 @@ TEST(CliUsage, HelpAndVersionGoToStandardOutput) {
                                      {"perplexity", "--help"},
                                      {"tokenize", "--help"},
                                      {"render", "--help"},
+                                     {"parse-tools", "--help"},
                                      {"inspect", "--help"}}) {
     const Ran ran = run_program(arguments);
     EXPECT_EQ(ran.status, 0);
@@ -54,9 +55,10 @@ TEST(CliUsage, WrongUsageIsTwo) {
     Arguments arguments;
     const char* sentence;
   } cases[] = {
-      {{}, "expected a command: chat, run, score, perplexity, tokenize, render, inspect, bench; found none"},
+      {{}, "expected a command: chat, run, score, perplexity, tokenize, render, parse-tools, inspect, bench; found none"},
       {{"sing"}, "found \"sing\""},
       {{"--loud"}, "--loud (see paddock --help)"},
+      {{"parse-tools"}, "--tools is required (see paddock parse-tools --help)"},
       {{"run"}, "MODEL is required (see paddock run --help)"},
       {{"run", odd, "--loud"}, "--loud (see paddock run --help)"},
       {{"run", odd, "--prompt", "a", "--tokens", "b"}, "--prompt excludes --tokens"},

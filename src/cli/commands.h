@@ -22,6 +22,7 @@ void add_score_command(CLI::App& program, Action* chosen);
 void add_perplexity_command(CLI::App& program, Action* chosen);
 void add_tokenize_command(CLI::App& program, Action* chosen);
 void add_render_command(CLI::App& program, Action* chosen);
+void add_parse_tools_command(CLI::App& program, Action* chosen);
 void add_inspect_command(CLI::App& program, Action* chosen);
 void add_bench_command(CLI::App& program, Action* chosen);
 

@@ -25,6 +25,7 @@ constexpr const char* kProgramExamples = R"(Examples:
   paddock perplexity model.gguf --text book.txt     how well it predicts a long text, as peers measure it
   paddock tokenize folder/ --text "Hello" --json    {"ids":[…]}
   paddock render folder/ messages.json              a conversation as the model sees it
+  paddock parse-tools --tools tools.json < answer   the calls in what a model said
 
 Results go to standard output, everything else to standard error. The exit status is 0 after success, 1 after failure
 and 2 after wrong usage. The environment variable PADDOCK_MACHINE chooses what --machine would.)";
@@ -65,6 +66,7 @@ int parse_and_run(int argc, char** argv) {
   add_perplexity_command(program, &chosen);
   add_tokenize_command(program, &chosen);
   add_render_command(program, &chosen);
+  add_parse_tools_command(program, &chosen);
   add_inspect_command(program, &chosen);
   add_bench_command(program, &chosen);
   if (const auto checked = check_command(program, argc, argv); !checked) return tell(checked.error());
