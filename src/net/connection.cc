@@ -99,8 +99,12 @@ void Connection::consume() {
     }
     if (state_ != State::kReading) break;
     switch (parser_.state()) {
-      case RequestParser::State::kBody: on_body(); break;
-      case RequestParser::State::kDone: answer_request(); break;
+      case RequestParser::State::kBody:
+        if (reserve_body()) extend_body_time();
+        break;
+      case RequestParser::State::kDone:
+        if (reserve_body()) answer_request();
+        break;
       case RequestParser::State::kRefused: refuse(parser_.refusal()); break;
       case RequestParser::State::kHead:
       case RequestParser::State::kHeadDone: break;
@@ -133,14 +137,20 @@ void Connection::on_head() {
   answer(form, std::move(*response));
 }
 
-void Connection::on_body() {
+// False: refused, because all requests together hold as much as they may.
+bool Connection::reserve_body() {
+  const size_t more = parser_.request().body.size() - reserved_body_;
+  if (!site_.reserve_body(more)) {
+    refuse({503, "the server holds as many bytes of requests as it may; try again"});
+    return false;
+  }
+  reserved_body_ += more;
+  return true;
+}
+
+void Connection::extend_body_time() {
   const Limits& limits = site_.limits();
-  const size_t bytes = parser_.request().body.size();
-  const size_t more = bytes - reserved_body_;
-  if (!site_.reserve_body(more))
-    return refuse({503, "the server holds as many bytes of requests as it may; try again"});
-  reserved_body_ = bytes;
-  const std::chrono::seconds earned(bytes / std::max<size_t>(limits.body_bytes_per_second, 1));
+  const std::chrono::seconds earned(reserved_body_ / std::max<size_t>(limits.body_bytes_per_second, 1));
   read_deadline_ = body_begin_ + std::min<Clock::duration>(limits.body_grace + earned, limits.body_time);
 }
 

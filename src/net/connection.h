@@ -39,7 +39,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void consume();
   void begin_request();
   void on_head();
-  void on_body();
+  bool reserve_body();
+  void extend_body_time();
   void send_continue();
   void answer_request();
   AnswerForm form_of(const RequestParser& parser) const;

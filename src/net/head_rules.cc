@@ -38,10 +38,16 @@ bool lists(std::string_view value, std::string_view word) {
 
 }  // namespace
 
+bool has_control(std::string_view line) { return std::any_of(line.begin(), line.end(), is_control); }
+
+bool is_field(std::string_view line) {
+  const size_t colon = line.find(':');
+  return colon != std::string_view::npos && is_token(line.substr(0, colon));
+}
+
 std::optional<Refusal> HeadRules::line(std::string_view line) {
   // Also a CR that no LF follows (RFC 9112 section 2.2) and NUL.
-  if (std::any_of(line.begin(), line.end(), is_control))
-    return bad("header: expected no control characters, found one");
+  if (has_control(line)) return bad("header: expected no control characters, found one");
   if (lines_++ == 0) return request_line(line);
   if (line.empty()) return finish();
   if (lines_ - 1 > max_fields_)
@@ -66,9 +72,8 @@ HeadRules::Refused HeadRules::request_line(std::string_view line) {
 
 HeadRules::Refused HeadRules::field(std::string_view line) {
   if (line[0] == ' ' || line[0] == '\t') return bad("header: expected no continued lines, found one");
+  if (!is_field(line)) return bad("header: expected a name and a colon directly behind it, found something else");
   const size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
-    return bad("header: expected a name and a colon directly behind it, found something else");
   const std::string_view name = line.substr(0, colon), value = trimmed(line.substr(colon + 1));
   if (equal_ignoring_case(name, "Host")) return host(value);
   if (equal_ignoring_case(name, "Content-Length")) return content_length(value);

@@ -16,6 +16,12 @@
 
 namespace paddock::net {
 
+// A control character other than a tab, which no line of a message may hold.
+bool has_control(std::string_view line);
+
+// "name:value" with nothing between name and colon, and not the continuation of another line.
+bool is_field(std::string_view line);
+
 // Why a request is refused before a handler sees it.
 struct Refusal {
   int status = 400;

@@ -12,11 +12,12 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using boost::beast::string_view;
 
-// Fills in a request. Fields behind a chunked body are read and dropped: nobody may smuggle an Authorization in after
-// the head has been judged.
-class RequestParser::Beast final : public http::basic_parser<true> {
+namespace {
+
+// Fills in a request's head. What follows the head is not Beast's to read.
+class HeadParser final : public http::basic_parser<true> {
  public:
-  explicit Beast(Request& request) : request_(request) { eager(true); }
+  explicit HeadParser(Request& request) : request_(request) {}
 
   std::string_view target() const { return target_; }
 
@@ -28,27 +29,23 @@ class RequestParser::Beast final : public http::basic_parser<true> {
   }
   void on_response_impl(int, string_view, int, error_code&) override {}
   void on_field_impl(http::field, string_view name, string_view value, error_code&) override {
-    if (!head_done_) request_.headers.add({name.data(), name.size()}, {value.data(), value.size()});
+    request_.headers.add({name.data(), name.size()}, {value.data(), value.size()});
   }
-  void on_header_impl(error_code&) override { head_done_ = true; }
+  void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-  size_t on_body_impl(string_view bytes, error_code&) override {
-    request_.body.append(bytes.data(), bytes.size());
-    return bytes.size();
-  }
+  size_t on_body_impl(string_view, error_code&) override { return 0; }
   void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
-  size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code& ec) override {
-    return on_body_impl(bytes, ec);
-  }
+  size_t on_chunk_body_impl(std::uint64_t, string_view, error_code&) override { return 0; }
   void on_finish_impl(error_code&) override {}
 
   Request& request_;
   std::string target_;
-  bool head_done_ = false;
 };
 
-RequestParser::RequestParser(const ParserLimits& limits) : limits_(limits), rules_(limits.header_fields) {}
-RequestParser::~RequestParser() = default;
+}  // namespace
+
+RequestParser::RequestParser(const ParserLimits& limits)
+    : limits_(limits), rules_(limits.header_fields), chunks_(limits.body_bytes, limits.header_bytes) {}
 
 bool RequestParser::begun() const { return state_ != State::kHead || !head_.empty(); }
 
@@ -106,17 +103,16 @@ bool RequestParser::take_line(std::string_view line) {
 }
 
 void RequestParser::read_head() {
-  beast_ = std::make_unique<Beast>(request_);
-  beast_->header_limit(static_cast<uint32_t>(head_.size() + 1));
-  // Chunks that together pass the limit are Beast's to notice; a Content-Length is looked at in proceed().
-  beast_->body_limit(rules_.facts().chunked ? boost::optional<std::uint64_t>(limits_.body_bytes) : boost::none);
+  HeadParser parser(request_);
+  parser.header_limit(static_cast<uint32_t>(head_.size() + 1));
+  parser.body_limit(boost::none);  // proceed() looks at it
   error_code ec;
-  beast_->put(boost::asio::const_buffer(head_.data(), head_.size()), ec);
-  if ((ec && ec != http::error::need_more) || !beast_->is_header_done())
+  parser.put(boost::asio::const_buffer(head_.data(), head_.size()), ec);
+  if ((ec && ec != http::error::need_more) || !parser.is_header_done())
     return refuse({400, "header: expected the form of RFC 9112, found something else"});
-  if (beast_->target() == "*" && request_.method != "OPTIONS")
+  if (parser.target() == "*" && request_.method != "OPTIONS")
     return refuse({400, "request target: * is for OPTIONS alone"});
-  auto target = parse_target(beast_->target());
+  auto target = parse_target(parser.target());
   if (!target) return refuse({400, target.error().message});
   request_.target = std::move(*target);
   state_ = State::kHeadDone;
@@ -124,48 +120,32 @@ void RequestParser::read_head() {
 
 void RequestParser::proceed() {
   if (state_ != State::kHeadDone) return;
-  if (facts().content_length > limits_.body_bytes)
-    return refuse({413, fmt::format("body: expected at most {} bytes, found more", limits_.body_bytes)});
+  if (facts().content_length > limits_.body_bytes) return refuse_large_body();
   state_ = has_body() ? State::kBody : State::kDone;
 }
 
-// Gives bytes to Beast and judges the outcome; returns how many it has taken.
-size_t RequestParser::put(std::string_view bytes) {
-  error_code ec;
-  const size_t taken = beast_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);
-  if (ec == http::error::body_limit || request_.body.size() > limits_.body_bytes)
-    refuse({413, fmt::format("body: expected at most {} bytes, found more", limits_.body_bytes)});
-  else if (ec && ec != http::error::need_more)
-    refuse({400, "body: expected chunks of the form of RFC 9112, found something else"});
-  else if (beast_->is_done())
-    state_ = State::kDone;
-  return taken;
+void RequestParser::refuse_large_body() {
+  refuse({413, fmt::format("body: expected at most {} bytes, found more", limits_.body_bytes)});
 }
 
 size_t RequestParser::take_body(std::string_view bytes) {
-  size_t taken = 0;
-  while (state_ == State::kBody && taken < bytes.size()) {
-    const std::string_view rest = bytes.substr(taken);
-    if (pending_.empty()) {
-      const size_t put_bytes = put(rest);
-      if (state_ == State::kBody) pending_ = rest.substr(put_bytes, limits_.header_bytes);
-      taken += put_bytes + pending_.size();
-      continue;
-    }
-    if (pending_.size() >= limits_.header_bytes) {
-      refuse({400, fmt::format("body: expected at most {} bytes of chunk extensions and trailers, found more",
-                               limits_.header_bytes)});
+  if (facts().chunked) return take_chunks(bytes);
+  const size_t missing = facts().content_length - request_.body.size();
+  const size_t taken = std::min(missing, bytes.size());
+  request_.body.append(bytes.substr(0, taken));
+  if (taken == missing) state_ = State::kDone;
+  return taken;
+}
+
+size_t RequestParser::take_chunks(std::string_view bytes) {
+  const size_t taken = chunks_.feed(bytes, request_.body);
+  switch (chunks_.state()) {
+    case ChunkedBody::State::kMore: break;
+    case ChunkedBody::State::kDone: state_ = State::kDone; break;
+    case ChunkedBody::State::kTooLarge: refuse_large_body(); break;
+    case ChunkedBody::State::kBad:
+      refuse({400, "body: expected chunks of the form of RFC 9112, found something else"});
       break;
-    }
-    const size_t more = std::min(rest.size(), limits_.header_bytes - pending_.size());
-    pending_.append(rest.substr(0, more));
-    const size_t put_bytes = put(pending_);
-    pending_.erase(0, put_bytes);
-    taken += more;
-    if (state_ == State::kDone) {
-      taken -= pending_.size();  // what is left came with these bytes and is the next request's
-      pending_.clear();
-    }
   }
   return taken;
 }
@@ -183,7 +163,7 @@ void RequestParser::begin_anew() {
   head_.clear();
   line_begin_ = 0;
   skipped_empty_ = false;
-  beast_.reset();
+  chunks_ = ChunkedBody(limits_.body_bytes, limits_.header_bytes);
 }
 
 }  // namespace paddock::net

@@ -4,17 +4,17 @@
 // and decodes the body, behind the stricter rules of head_rules.h.
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 
+#include "net/chunked_body.h"
 #include "net/head_rules.h"
 #include "net/request.h"
 
 namespace paddock::net {
 
 struct ParserLimits {
-  size_t header_bytes = 32 << 10;  // request line and fields; also what chunk extensions or trailers may take at once
+  size_t header_bytes = 32 << 10;  // request line and fields; as much again for extensions and trailers of chunks
   size_t header_fields = 100;
   size_t body_bytes = 32 << 20;  // decoded
 };
@@ -31,7 +31,6 @@ class RequestParser {
   };
 
   explicit RequestParser(const ParserLimits& limits);
-  ~RequestParser();
   RequestParser(const RequestParser&) = delete;
   RequestParser& operator=(const RequestParser&) = delete;
 
@@ -53,15 +52,14 @@ class RequestParser {
   Request take_request();
 
  private:
-  class Beast;
-
   void begin_anew();
   void refuse(Refusal refusal);
   size_t take_head(std::string_view bytes);
   bool take_line(std::string_view line);
   void read_head();
+  void refuse_large_body();
   size_t take_body(std::string_view bytes);
-  size_t put(std::string_view bytes);
+  size_t take_chunks(std::string_view bytes);
 
   ParserLimits limits_;
   State state_ = State::kHead;
@@ -71,8 +69,7 @@ class RequestParser {
   std::string head_;
   size_t line_begin_ = 0;       // in head_: of the line that has not ended
   bool skipped_empty_ = false;  // one empty line before a request is forgiven (RFC 9112 section 2.2)
-  std::string pending_;         // of a chunked body: a line that has not ended
-  std::unique_ptr<Beast> beast_;
+  ChunkedBody chunks_;
 };
 
 }  // namespace paddock::net

@@ -12,9 +12,8 @@ bool is_capture(std::string_view segment) { return segment.starts_with('{') && s
 bool takes_rest(std::string_view segment) { return is_capture(segment) && segment.ends_with("...}"); }
 
 std::string_view capture_name(std::string_view segment) {
-  segment.remove_prefix(1);
-  segment.remove_suffix(takes_rest(segment) ? 4 : 1);
-  return segment;
+  const size_t behind = takes_rest(segment) ? 4 : 1;
+  return segment.substr(1, segment.size() - 1 - std::min(behind, segment.size() - 1));
 }
 
 std::vector<std::string> split_pattern(std::string_view pattern) {
