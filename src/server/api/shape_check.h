@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A body held against its shape. Time is linear in the body.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "server/api/api_error.h"
+#include "server/api/shape.h"
+
+namespace paddock::server {
+
+// An error names the path of the value that is wrong, what was expected and what was found. Paths of members that no
+// field is known for are added to `unknown`, up to 32 of them.
+ApiResult<void> check_shape(const Json& value, const Shape& shape, std::vector<std::string>& unknown);
+
+// What a text from outside looks like in a message: in quotation marks, cut after 60 characters.
+std::string in_quotes(std::string_view text);
+
+}  // namespace paddock::server
