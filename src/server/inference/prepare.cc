@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/inference/prepare.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "grammar/grammar.h"
+
+namespace paddock::server {
+namespace {
+
+// An error of a layer that does not know of fields, with the one that is to blame.
+tl::unexpected<ApiError> blame(const char* param, const Error& error) {
+  ApiError api = to_api_error(error);
+  if (api.param.empty()) api.param = param;
+  return tl::unexpected(std::move(api));
+}
+
+uint64_t random_seed() {
+  static thread_local std::random_device device;
+  return static_cast<uint64_t>(device()) << 32 | device();
+}
+
+// The template ends the last message as if it were complete; the answer goes on before that end.
+void reopen_last_message(const Json& conversation, text::RenderedText& rendered) {
+  const Json& messages = conversation["messages"];
+  const Json* content = messages.empty() || !messages.back().contains("content") ? nullptr : &messages.back()["content"];
+  if (content == nullptr || !content->is_string()) return;
+  const auto& said = content->get_ref<const std::string&>();
+  for (size_t span = rendered.size(); span-- > 0;) {
+    if (rendered[span].from_template) continue;
+    const size_t at = rendered[span].text.rfind(said);
+    if (at != std::string::npos) rendered[span].text.resize(at + said.size());
+    rendered.resize(span + 1);
+    return;
+  }
+}
+
+const Json* tools_of(const CompletionRequest& request) {
+  if (request.conversation == nullptr || !request.conversation->contains("tools")) return nullptr;
+  const Json& tools = (*request.conversation)["tools"];
+  return tools.is_array() && !tools.empty() ? &tools : nullptr;
+}
+
+const Json& function_of(const Json& tool) { return tool.contains("function") ? tool["function"] : tool; }
+
+// Calls that must come are guaranteed by a grammar.
+Result<grammar::Grammar::Pointer> grammar_of_calls(const CompletionRequest& request, const Json& tools) {
+  std::vector<grammar::ToolSchema> schemas;
+  for (const Json& tool : tools) {
+    const Json& function = function_of(tool);
+    const auto name = function.value("name", std::string());
+    const auto& allowed = request.tool_choice.allowed;
+    if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), name) == allowed.end()) continue;
+    const bool has_schema = function.contains("parameters") && function["parameters"].is_object() && !function["parameters"].empty();
+    schemas.push_back({name, has_schema ? &function["parameters"] : nullptr});
+  }
+  return grammar::Grammar::tool_calls(schemas, {.parallel = request.parallel_tool_calls});
+}
+
+Result<grammar::Grammar::Pointer> grammar_of_format(const AnswerFormat& format) {
+  switch (format.kind) {
+    case AnswerFormat::Kind::kText: break;
+    case AnswerFormat::Kind::kJsonObject: return grammar::Grammar::from_json_object();
+    case AnswerFormat::Kind::kJsonSchema:
+      return grammar::Grammar::from_json_schema(*format.schema, {.close_objects = format.strict});
+    case AnswerFormat::Kind::kRegex: return grammar::Grammar::from_regex(format.source);
+    case AnswerFormat::Kind::kGrammar: return grammar::Grammar::from_ebnf(format.source);
+  }
+  return grammar::Grammar::Pointer();
+}
+
+const char* format_param(const CompletionRequest& request) {
+  switch (request.format.kind) {
+    case AnswerFormat::Kind::kRegex: return "regex";
+    case AnswerFormat::Kind::kGrammar: return "grammar";
+    default: return request.route == CompletionRequest::Route::kResponses ? "text.format" : "response_format";
+  }
+}
+
+ApiResult<grammar::Grammar::Pointer> grammar_of(const CompletionRequest& request) {
+  const Json* tools = tools_of(request);
+  const bool may_call = tools != nullptr && request.tool_choice.mode != ToolChoice::Mode::kNone;
+  if (may_call && request.tool_choice.mode == ToolChoice::Mode::kRequired) {
+    auto calls = grammar_of_calls(request, *tools);
+    if (!calls) return blame("tools", calls.error());
+    return *calls;
+  }
+  if (may_call && request.format.kind != AnswerFormat::Kind::kText)
+    return invalid(format_param(request), "unsupported_combination",
+                   "a format for the answer cannot be guaranteed while the model may also call tools: set tool_choice "
+                   "to \"none\" or \"required\", or leave the format out");
+  auto format = grammar_of_format(request.format);
+  if (!format) return blame(format_param(request), format.error());
+  return *format;
+}
+
+ApiResult<std::vector<std::vector<int32_t>>> prompts_of(const CompletionRequest& request, const LoadedModel& model) {
+  std::vector<std::vector<int32_t>> prompts;
+  if (request.conversation) {
+    auto rendered = render_prompt(*request.conversation, request.continue_final_message, model);
+    if (!rendered) return tl::unexpected(std::move(rendered).error());
+    prompts.push_back(std::move(rendered->tokens));
+  }
+  for (const Prompt& prompt : request.prompts)
+    prompts.push_back(std::holds_alternative<std::string>(prompt)
+                          ? tokenize_prompt(std::get<std::string>(prompt), request.add_special_tokens, false, model)
+                          : std::get<std::vector<int32_t>>(prompt));
+  return prompts;
+}
+
+}  // namespace
+
+ApiResult<RenderedPrompt> render_prompt(const Json& conversation, bool continue_final_message,
+                                        const LoadedModel& model) {
+  Json given = conversation;
+  if (continue_final_message) given["add_generation_prompt"] = false;
+  auto rendered = model.chat_template->render(given);
+  if (!rendered) return blame("messages", rendered.error());
+  if (continue_final_message) reopen_last_message(given, *rendered);
+  RenderedPrompt prompt;
+  for (const text::RenderedSpan& span : *rendered) prompt.text += span.text;
+  prompt.tokens = model.tokenizer->encode(*rendered);
+  return prompt;
+}
+
+std::vector<int32_t> tokenize_prompt(std::string_view text, bool add_special, bool parse_special,
+                                     const LoadedModel& model) {
+  const text::Tokenizer& tokenizer = *model.tokenizer;
+  std::vector<int32_t> tokens = tokenizer.encode(text, parse_special ? text::Specials::kAll : text::Specials::kNone);
+  if (add_special && tokenizer.add_bos() && tokenizer.bos() && (tokens.empty() || tokens.front() != *tokenizer.bos()))
+    tokens.insert(tokens.begin(), *tokenizer.bos());
+  return tokens;
+}
+
+ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const LoadedModel& model, MaskCost* mask_cost) {
+  if (const auto refused = refuse_images(request); !refused) return tl::unexpected(refused.error());
+  if (const auto ids = check_token_ids(request, model.tokenizer->vocab_size()); !ids)
+    return tl::unexpected(ids.error());
+  auto prompts = prompts_of(request, model);
+  if (!prompts) return tl::unexpected(std::move(prompts).error());
+  auto compiled = grammar_of(request);
+  if (!compiled) return tl::unexpected(std::move(compiled).error());
+
+  PreparedRequest prepared;
+  if (request.conversation) {
+    const Json* tools = request.tool_choice.mode == ToolChoice::Mode::kNone ? nullptr : tools_of(request);
+    const auto set = text::ToolSet::from_json(tools == nullptr ? Json() : *tools, "tools");
+    if (!set) return blame("tools", set.error());
+    prepared.tools = std::make_shared<text::ToolSet>(*set);
+  }
+  engine::Request base;
+  base.sampling = request.sampling;
+  if (!request.has_seed) base.sampling.seed = random_seed();
+  if (request.logprobs >= 0) base.sampling.top_logprobs = request.logprobs;
+  base.max_tokens = request.max_tokens;
+  if (!request.ignore_eos) base.stop_tokens = model.stop_tokens;
+  base.stop_tokens.insert(base.stop_tokens.end(), request.stop_tokens.begin(), request.stop_tokens.end());
+  base.priority = request.priority;
+  if (request.deadline_ms)
+    base.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(*request.deadline_ms);
+
+  for (const std::vector<int32_t>& prompt : *prompts) {
+    prepared.prompt_tokens += static_cast<int64_t>(prompt.size());
+    prepared.longest_prompt = std::max(prepared.longest_prompt, static_cast<int64_t>(prompt.size()));
+    for (int choice = 0; choice < request.choices; ++choice) {
+      engine::Request one = base;
+      one.prompt = prompt;
+      one.sampling.seed += static_cast<uint64_t>(choice);
+      if (*compiled) {
+        const auto vocabulary = model.mask_vocabulary();
+        one.filter = std::make_shared<GrammarFilter>(grammar::Matcher(*compiled, vocabulary), vocabulary->mask_words(),
+                                                     mask_cost);
+      }
+      prepared.requests.push_back(std::move(one));
+    }
+  }
+  return prepared;
+}
+
+}  // namespace paddock::server

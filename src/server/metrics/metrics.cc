@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/metrics/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+
+#include "base/process_memory.h"
+
+namespace paddock::server {
+namespace {
+
+namespace prom = prometheus;
+using Labels = std::map<std::string, std::string>;
+
+// Seconds: from a cached prefix on a fast machine to a long prompt on a slow one.
+const prom::Histogram::BucketBoundaries kFirstToken = {0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 40, 80, 160};
+const prom::Histogram::BucketBoundaries kGaps = {0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56};
+const prom::Histogram::BucketBoundaries kWhole = {0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500};
+
+double processor_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+double unix_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+class Metrics::Families {
+ public:
+  explicit Families(std::string_view version) {
+    gauges("paddock_build_info", "The program that runs.").Add({{"version", std::string(version)}}).Set(1);
+    gauges("process_start_time_seconds", "When the process began, in Unix time.").Add({}).Set(unix_seconds());
+  }
+
+  prom::Registry registry;
+  prom::Family<prom::Counter>& counters(const char* name, const char* help) {
+    return prom::BuildCounter().Name(name).Help(help).Register(registry);
+  }
+  prom::Family<prom::Gauge>& gauges(const char* name, const char* help) {
+    return prom::BuildGauge().Name(name).Help(help).Register(registry);
+  }
+  prom::Family<prom::Histogram>& histograms(const char* name, const char* help) {
+    return prom::BuildHistogram().Name(name).Help(help).Register(registry);
+  }
+
+  prom::Family<prom::Counter>& requests = counters("paddock_http_requests_total", "Requests by route and status.");
+  prom::Family<prom::Histogram>& request_seconds =
+      histograms("paddock_http_request_duration_seconds", "From a request's head to the end of its answer.");
+  prom::Family<prom::Counter>& refusals =
+      counters("paddock_refusals_total", "Requests that were turned away, by reason.");
+  prom::Family<prom::Counter>& completions = counters("paddock_completions_total", "Answered requests by how they ended.");
+  prom::Family<prom::Counter>& prompt_tokens = counters("paddock_prompt_tokens_total", "Tokens of prompts.");
+  prom::Family<prom::Counter>& cached_tokens =
+      counters("paddock_cached_prompt_tokens_total", "Tokens of prompts that were not computed again.");
+  prom::Family<prom::Counter>& output_tokens = counters("paddock_output_tokens_total", "Tokens of answers.");
+  prom::Family<prom::Histogram>& first_token =
+      histograms("paddock_time_to_first_token_seconds", "From a request's being understood to its first token.");
+  prom::Family<prom::Histogram>& gaps = histograms("paddock_time_between_tokens_seconds", "Between tokens of an answer.");
+  prom::Family<prom::Histogram>& whole =
+      histograms("paddock_completion_duration_seconds", "From a request's being understood to its last token.");
+
+  // Values that others count: gauges here, because they are set.
+  prom::Family<prom::Gauge>& waiting = gauges("paddock_waiting_requests", "Requests that wait for a place.");
+  prom::Family<prom::Gauge>& running = gauges("paddock_running_requests", "Requests that have a place.");
+  prom::Family<prom::Gauge>& steps = gauges("paddock_engine_steps", "Steps of the engine since the start.");
+  prom::Family<prom::Gauge>& computed =
+      gauges("paddock_engine_computed_tokens", "Tokens that went through the model since the start.");
+  prom::Family<prom::Gauge>& preemptions =
+      gauges("paddock_engine_preemptions", "Requests that lost their place for a while, since the start.");
+  prom::Family<prom::Gauge>& evictions =
+      gauges("paddock_cache_evictions", "Remembered pages that were given up, since the start.");
+  prom::Family<prom::Gauge>& cache_bytes = gauges("paddock_cache_bytes", "Keys and values: what there is room for, what "
+                                                                         "requests use, what is remembered.");
+  prom::Family<prom::Gauge>& connections = gauges("paddock_http_connections", "Open connections.");
+  prom::Family<prom::Gauge>& exchanges = gauges("paddock_http_requests_in_flight", "Requests that are being answered.");
+  prom::Family<prom::Gauge>& masks = gauges("paddock_grammar_masks", "Tokens that a grammar chose, since the start.");
+  prom::Family<prom::Gauge>& mask_seconds =
+      gauges("paddock_grammar_mask_seconds", "Seconds spent in choosing them, since the start.");
+  prom::Family<prom::Gauge>& audit_waiting =
+      gauges("paddock_audit_waiting_records", "Audit records that wait for room on the disk.");
+  prom::Family<prom::Gauge>& audit_lost = gauges("paddock_audit_lost_records", "Audit records that were lost.");
+  prom::Gauge& resident = gauges("process_resident_memory_bytes", "Resident memory.").Add({});
+  prom::Gauge& processor = gauges("process_cpu_seconds_total", "Processor time of all threads.").Add({});
+};
+
+Metrics::Metrics(std::string_view version) : families_(std::make_unique<Families>(version)) {}
+Metrics::~Metrics() = default;
+
+void Metrics::count_request(std::string_view route, std::string_view method, int status, double seconds) {
+  const Labels labels{{"route", std::string(route)}, {"method", std::string(method)}, {"code", std::to_string(status)}};
+  families_->requests.Add(labels).Increment();
+  families_->request_seconds.Add({{"route", std::string(route)}}, kWhole).Observe(seconds);
+}
+
+void Metrics::count_refusal(std::string_view reason) {
+  families_->refusals.Add({{"reason", std::string(reason)}}).Increment();
+}
+
+void Metrics::count_completion(const CompletionMetrics& done) {
+  const Labels model{{"model", done.model}}, of_key{{"model", done.model}, {"key", done.key}};
+  families_->completions.Add({{"model", done.model}, {"finish_reason", done.finish_reason}}).Increment();
+  families_->prompt_tokens.Add(of_key).Increment(static_cast<double>(done.prompt_tokens));
+  families_->cached_tokens.Add(of_key).Increment(static_cast<double>(done.cached_tokens));
+  families_->output_tokens.Add(of_key).Increment(static_cast<double>(done.output_tokens));
+  if (done.first_token_seconds >= 0) families_->first_token.Add(model, kFirstToken).Observe(done.first_token_seconds);
+  prom::Histogram& gaps = families_->gaps.Add(model, kGaps);
+  for (const double gap : done.gaps) gaps.Observe(gap);
+  families_->whole.Add(model, kWhole).Observe(done.seconds);
+}
+
+std::string Metrics::text(const ServerGauges& now) {
+  Families& families = *families_;
+  for (const ModelGauges& one : now.models) {
+    const Labels model{{"model", one.model}};
+    families.waiting.Add(model).Set(static_cast<double>(one.waiting));
+    families.running.Add(model).Set(static_cast<double>(one.running));
+    families.steps.Add(model).Set(static_cast<double>(one.steps));
+    families.computed.Add(model).Set(static_cast<double>(one.computed_tokens));
+    families.preemptions.Add(model).Set(static_cast<double>(one.preemptions));
+    families.evictions.Add(model).Set(static_cast<double>(one.evictions));
+    for (const ModelGauges::Pool& pool : one.pools)
+      for (const auto& [kind, bytes] : {std::pair{"capacity", pool.bytes}, {"used", pool.used_bytes}, {"remembered", pool.remembered_bytes}})
+        families.cache_bytes.Add({{"model", one.model}, {"layers", pool.name}, {"kind", kind}}).Set(bytes);
+  }
+  families.connections.Add({}).Set(static_cast<double>(now.connections));
+  families.exchanges.Add({}).Set(static_cast<double>(now.exchanges));
+  families.masks.Add({}).Set(static_cast<double>(now.masks));
+  families.mask_seconds.Add({}).Set(now.mask_seconds);
+  families.audit_waiting.Add({}).Set(static_cast<double>(now.audit_waiting));
+  families.audit_lost.Add({}).Set(static_cast<double>(now.audit_lost));
+  families.resident.Set(static_cast<double>(process_memory().resident));
+  families.processor.Set(processor_seconds());
+  return prom::TextSerializer().Serialize(families.registry.Collect());
+}
+
+}  // namespace paddock::server

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model is asked for: answers, and what its tokenizer makes of texts. On the preparing threads.
+
+#include <nlohmann/json.hpp>
+
+#include "server/api/model_list.h"
+#include "server/api/parse.h"
+#include "server/service/service.h"
+
+namespace paddock::server {
+namespace {
+
+std::string parameters_of(const CompletionRequest& request) {
+  const engine::SamplingParameters& sampling = request.sampling;
+  Json parameters{{"temperature", sampling.temperature}, {"top_p", sampling.top_p}, {"stream", request.stream}, {"n", request.choices}};
+  if (sampling.top_k > 0) parameters["top_k"] = sampling.top_k;
+  if (request.max_tokens >= 0) parameters["max_tokens"] = request.max_tokens;
+  if (request.has_seed) parameters["seed"] = sampling.seed;
+  if (!request.user.empty()) parameters["user"] = request.user;
+  if (request.has_tools()) parameters["tools"] = true;
+  return json_text(parameters);
+}
+
+}  // namespace
+
+ApiResult<const LoadedModel*> Service::model_for(const std::string& name, const Call& call) const {
+  for (const auto& model : models_) {
+    if (!name.empty() && model->id != name) continue;
+    if (const auto allowed = auth::authorise(call.principal, auth::Need::kAnyKey, call.route->pattern, model->id); !allowed)
+      return tl::unexpected(to_api_error(allowed.error()));
+    return model.get();
+  }
+  return tl::unexpected(no_such_model(name));
+}
+
+void Service::chat(const CallPointer& call) { complete(call, parse_chat(call->request.body)); }
+void Service::completions(const CallPointer& call) { complete(call, parse_completions(call->request.body)); }
+void Service::messages(const CallPointer& call) { complete(call, parse_messages(call->request.body)); }
+void Service::responses(const CallPointer& call) {
+  complete(call, parse_responses(call->request.body, &stored_, call->principal.key_id(), identifiers_));
+}
+
+void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> parsed) {
+  if (!parsed) return refuse(call, parsed.error());
+  const auto request = std::make_shared<const CompletionRequest>(std::move(*parsed));
+  call->entry.prompt = std::move(call->request.body);
+  call->request.body = {};
+  log_->note_unknown_fields(request->unknown_fields);
+  const auto model = model_for(request->model, *call);
+  if (!model) return refuse(call, model.error());
+  call->entry.model = (*model)->id;
+  call->entry.parameters = parameters_of(*request);
+  if ((*model)->loop->is_full())
+    return refuse(call, {ApiErrorKind::kQueueFull, "too many requests wait for this model: try again in a moment", "", "", options_.retry_after_seconds});
+  auto prepared = prepare(*request, **model, &mask_cost_);
+  if (!prepared) return refuse(call, prepared.error());
+
+  std::shared_ptr<auth::Permit> permit;
+  if (keys_ && !call->principal.is_anonymous()) {
+    const int64_t room = (*model)->loop->context() - prepared->longest_prompt;
+    const int64_t longest = request->max_tokens < 0 ? std::max<int64_t>(room, 0) : request->max_tokens;
+    const auto answers = static_cast<int64_t>(prepared->requests.size());
+    auto allowed = keys_->try_begin(call->principal, (*model)->id,
+                                    {.prompt_tokens = prepared->prompt_tokens,
+                                     .max_output_tokens = longest * answers,
+                                     .may_shorten_output = request->max_tokens < 0});
+    if (!allowed) {
+      metrics_.count_refusal(auth::name_of(allowed.error().reason));
+      net::Response response = error_response(to_api_error(allowed.error()), call->dialect, call->request.id);
+      for (const auto& [name, value] : auth::retry_fields(allowed.error())) response.headers.set(name, value);
+      return answer(call, std::move(response));
+    }
+    permit = std::make_shared<auth::Permit>(std::move(*allowed));
+    for (engine::Request& one : prepared->requests) {
+      if (request->max_tokens < 0) one.max_tokens = permit->max_output_tokens() / answers;
+      one.tenant = static_cast<int64_t>(std::hash<std::string>()(call->principal.key_id()) >> 1);
+    }
+  }
+
+  const auto sink = std::make_shared<std::shared_ptr<AnswerSink>>();
+  CompletionListener listener;
+  listener.event = [sink](const AnswerEvent& event) { (*sink)->tell(event); };
+  // The sink refers to the request, which the closure keeps.
+  listener.finished = [this, call, request, permit, sink, served = *model](const CompletionReport& report) {
+    if (permit)
+      if (const auto kept = permit->finish({report.usage.prompt_tokens, report.usage.cached_tokens, report.usage.output_tokens}); !kept)
+        log_->warn("usage", kept.error().message);
+    if (request->store && (*sink)->response())
+      stored_.put(call->principal.key_id(), stored_turn(*request, (*sink)->response()));
+    note_completion(call, report, *served, (*sink)->status());
+    sink->reset();
+  };
+  const auto completion = Completion::create(request, **model, events_, std::move(listener));
+
+  AnswerContext context{.id = answer_id(request->route, identifiers_),
+                        .model = (*model)->id,
+                        .created = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()),
+                        .fingerprint = (*model)->fingerprint,
+                        .request_id = call->request.id,
+                        .identifiers = identifiers_};
+  // Nothing is sent before the engine has taken the request: until then a refusal has its own status.
+  completion->before_start([&] {
+    *sink = make_answer_sink(*request, std::move(context), call->exchange, common_fields(*call));
+    if (!request->stream) return;
+    const std::lock_guard lock(streams_mutex_);
+    streams_.push_back(*sink);
+  });
+  if (const auto started = completion->start(std::move(*prepared)); !started) return refuse(call, started.error());
+  call->exchange->on_disconnect([completion] { completion->cancel(); });
+}
+
+void Service::note_completion(const CallPointer& call, const CompletionReport& report, const LoadedModel& model, int status) {
+  RequestEntry& entry = call->entry;
+  entry.prompt_tokens = report.usage.prompt_tokens;
+  entry.cached_tokens = report.usage.cached_tokens;
+  entry.output_tokens = report.usage.output_tokens;
+  entry.first_token_seconds = report.first_token_seconds;
+  entry.finish_reason = report.finish_reason;
+  entry.output = report.output;
+  metrics_.count_completion({.model = model.id,
+                             .key = entry.key_name,
+                             .finish_reason = report.finish_reason,
+                             .prompt_tokens = report.usage.prompt_tokens,
+                             .cached_tokens = report.usage.cached_tokens,
+                             .output_tokens = report.usage.output_tokens,
+                             .first_token_seconds = report.first_token_seconds,
+                             .seconds = report.seconds,
+                             .gaps = report.gaps});
+  note_end(call, status == 0 ? 499 : status);  // 499, as nginx has it: the client did not wait
+}
+
+void Service::count_tokens(const CallPointer& call) {
+  const auto parsed = parse_count_tokens(call->request.body);
+  if (!parsed) return refuse(call, parsed.error());
+  const auto model = model_for(parsed->model, *call);
+  if (!model) return refuse(call, model.error());
+  const auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model);
+  if (!prompt) return refuse(call, prompt.error());
+  answer(call, json_response(write_token_count(static_cast<int64_t>(prompt->tokens.size()))));
+}
+
+void Service::render(const CallPointer& call) {
+  const auto parsed = parse_chat(call->request.body);
+  if (!parsed) return refuse(call, parsed.error());
+  const auto model = model_for(parsed->model, *call);
+  if (!model) return refuse(call, model.error());
+  const auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model);
+  if (!prompt) return refuse(call, prompt.error());
+  answer(call, json_response(write_rendered(prompt->text, prompt->tokens)));
+}
+
+void Service::tokenize(const CallPointer& call) {
+  const auto parsed = parse_tokenize(call->request.body);
+  if (!parsed) return refuse(call, parsed.error());
+  const auto model = model_for(parsed->model, *call);
+  if (!model) return refuse(call, model.error());
+  std::vector<int32_t> tokens;
+  if (parsed->conversation) {
+    auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model);
+    if (!prompt) return refuse(call, prompt.error());
+    tokens = std::move(prompt->tokens);
+  } else {
+    tokens = tokenize_prompt(parsed->text, parsed->add_special_tokens, parsed->parse_special, **model);
+  }
+  std::vector<std::string> texts;
+  if (parsed->with_texts)
+    for (const int32_t token : tokens) texts.emplace_back((*model)->tokenizer->token_bytes(token));
+  answer(call, json_response(write_tokens(tokens, (*model)->loop->context(), parsed->with_texts ? &texts : nullptr)));
+}
+
+void Service::detokenize(const CallPointer& call) {
+  const auto parsed = parse_detokenize(call->request.body);
+  if (!parsed) return refuse(call, parsed.error());
+  const auto model = model_for(parsed->model, *call);
+  if (!model) return refuse(call, model.error());
+  answer(call, json_response(write_detokenized((*model)->tokenizer->decode(parsed->tokens, text::SpecialText::kShow))));
+}
+
+}  // namespace paddock::server
