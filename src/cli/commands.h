@@ -24,5 +24,7 @@ void add_tokenize_command(CLI::App& program, Action* chosen);
 void add_render_command(CLI::App& program, Action* chosen);
 void add_inspect_command(CLI::App& program, Action* chosen);
 void add_bench_command(CLI::App& program, Action* chosen);
+void add_keys_command(CLI::App& program, Action* chosen);
+void add_audit_command(CLI::App& program, Action* chosen);
 
 }  // namespace paddock::cli
