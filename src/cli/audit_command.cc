@@ -75,7 +75,7 @@ Result<void> verify(const AuditCommandOptions& options) {
   return done.is_intact() ? Result<void>{} : already_told();
 }
 
-Result<void> print_head(const AuditCommandOptions& options) {
+Result<void> tell_head(const AuditCommandOptions& options) {
   const audit::Link head = TRY(audit::head_of(options.path));
   const std::string hash = server::auth::to_hex(head.hash);
   return print(options.json ? json_text({{"record", head.sequence}, {"hash", hash}}) : hash + "\n");
@@ -113,7 +113,7 @@ void add_audit_command(CLI::App& program, Action* chosen) {
   CLI::App& verifying = add("verify", "follows the chain of records and names every place where it is broken", verify);
   verifying.add_option("--head", options->head, "a hash that was kept elsewhere: the log must hold its record");
   verifying.add_flag("--json", options->json, "print one JSON object");
-  add("head", "prints the hash of the last record, to keep elsewhere", print_head)
+  add("head", "prints the hash of the last record, to keep elsewhere", tell_head)
       .add_flag("--json", options->json, "print one JSON object");
   CLI::App& exporting = add("export", "prints records", export_records);
   exporting.add_option("--from", options->from, "those from this moment on, as 2027-01-31 or 2027-01-31T12:00:00Z");

@@ -65,7 +65,7 @@ Result<auth::Database> open_keys(const KeysOptions& options, auth::Database::Mod
   return auth::Database::open(path, {.mode = mode});
 }
 
-Result<void> print_json(const Json& value) {
+Result<void> print_value(const Json& value) {
   return print(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
@@ -127,7 +127,7 @@ Result<void> tell_secret(const KeysOptions& options, const auth::Key& key, const
   }
   Json json = key_json(key, now_ns());
   json["key"] = secret;
-  return print_json(json);
+  return print_value(json);
 }
 
 Result<void> create(const KeysOptions& options) {
@@ -145,7 +145,7 @@ Result<void> list(const KeysOptions& options) {
   if (!options.json) return print(keys_text(keys, now_ns()));
   Json json = Json::array();
   for (const auth::Key& key : keys) json.push_back(key_json(key, now_ns()));
-  return print_json(json);
+  return print_value(json);
 }
 
 Result<void> show(const KeysOptions& options) {
@@ -156,13 +156,13 @@ Result<void> show(const KeysOptions& options) {
   if (!options.json) return print(key_text(key, used, now_ns()));
   Json json = key_json(key, now_ns());
   json["used"] = usage_json({{{}, used}}, {false, false, false}, {}).front();
-  return print_json(json);
+  return print_value(json);
 }
 
 Result<void> revoke(const KeysOptions& options) {
   auth::Database database = TRY(open_keys(options, auth::Database::Mode::kExisting));
   const auth::Key key = TRY(auth::revoke_key(&database, options.key, now_ns()));
-  if (options.json) return print_json(key_json(key, now_ns()));
+  if (options.json) return print_value(key_json(key, now_ns()));
   note("key {} ({}) is revoked", key.name, key.id);
   return {};
 }
@@ -180,7 +180,7 @@ Result<void> limit(const KeysOptions& options) {
   TRY_VOID(apply_options(options, &key));
   TRY_VOID(auth::change_key(&database, key));
   TRY_VOID(note_missing_prices(&database, key.limits));
-  return options.json ? print_json(key_json(key, now_ns())) : print(keys_text({key}, now_ns()));
+  return options.json ? print_value(key_json(key, now_ns())) : print(keys_text({key}, now_ns()));
 }
 
 Result<void> usage(const KeysOptions& options) {
@@ -194,7 +194,7 @@ Result<void> usage(const KeysOptions& options) {
   KeyNames names;
   for (const auth::Key& key : TRY(auth::all_keys(&database))) names[key.id] = key.name;
   const auto rows = sum_usage(TRY(auth::read_usage(&database, wish)), columns);
-  if (options.json) return print_json(usage_json(rows, columns, names));
+  if (options.json) return print_value(usage_json(rows, columns, names));
   const auto table = usage_table(rows, columns, names);
   if (!options.csv) return print(table_text(table));
   std::string text;
@@ -214,7 +214,7 @@ Result<void> set_prices(const KeysOptions& options) {
 Result<void> list_prices(const KeysOptions& options) {
   auth::Database database = TRY(open_keys(options, auth::Database::Mode::kExisting));
   const auth::PriceList prices = TRY(auth::all_prices(&database));
-  return options.json ? print_json(prices_json(prices)) : print(prices_text(prices));
+  return options.json ? print_value(prices_json(prices)) : print(prices_text(prices));
 }
 
 // One of the commands below `paddock keys`.

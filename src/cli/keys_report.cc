@@ -28,7 +28,7 @@ std::string joined(const std::vector<std::string>& items) {
 }
 
 // "60 requests/min, 25.00 budget"
-std::string limits_text(const Limits& limits) {
+std::string limit_list(const Limits& limits) {
   std::vector<std::string> parts;
   const auto add = [&](const std::optional<int64_t>& limit, const char* unit) {
     if (limit) parts.push_back(fmt::format("{} {}", *limit, unit));
@@ -39,6 +39,11 @@ std::string limits_text(const Limits& limits) {
   add(limits.concurrent_requests, "at once");
   if (limits.budget_micros) parts.push_back(server::auth::format_micros(*limits.budget_micros) + " budget");
   return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, ", "));
+}
+
+// That is still good.
+bool has_old_secret(const Key& key, int64_t now_ns) {
+  return key.old_hash && key.old_until_ns > now_ns && !key.revoked_ns;
 }
 
 std::string moment_text(const std::optional<int64_t>& moment_ns) {
@@ -82,7 +87,7 @@ std::string keys_text(const std::vector<Key>& keys, int64_t now_ns) {
   std::vector<std::vector<std::string>> rows = {{"id", "name", "state", "scopes", "expires", "limits"}};
   for (const Key& key : keys)
     rows.push_back({key.id, key.name, std::string(state_of(key, now_ns)), joined(scope_names(key)),
-                    moment_text(key.expires_ns), limits_text(key.limits)});
+                    moment_text(key.expires_ns), limit_list(key.limits)});
   return table_text(rows);
 }
 
@@ -93,12 +98,11 @@ std::string key_text(const Key& key, const UsageSum& used, int64_t now_ns) {
                                                 {"scopes", joined(scope_names(key))},
                                                 {"models", joined(key.models)},
                                                 {"routes", joined(key.routes)},
-                                                {"limits", limits_text(key.limits)},
+                                                {"limits", limit_list(key.limits)},
                                                 {"created", format_utc(key.created_ns)},
                                                 {"expires", moment_text(key.expires_ns)}};
   if (key.rotated_ns) rows.push_back({"rotated", format_utc(*key.rotated_ns)});
-  if (key.old_hash && key.old_until_ns > now_ns)
-    rows.push_back({"old secret", "good until " + format_utc(key.old_until_ns)});
+  if (has_old_secret(key, now_ns)) rows.push_back({"old secret", "good until " + format_utc(key.old_until_ns)});
   if (key.revoked_ns) rows.push_back({"revoked", format_utc(*key.revoked_ns)});
   rows.push_back({"used", fmt::format("{} requests, {} prompt tokens ({} cached), {} output tokens, {}", used.requests,
                                       used.usage.prompt_tokens, used.usage.cached_tokens, used.usage.output_tokens,
@@ -108,7 +112,7 @@ std::string key_text(const Key& key, const UsageSum& used, int64_t now_ns) {
 
 Json key_json(const Key& key, int64_t now_ns) {
   const Limits& limits = key.limits;
-  const bool has_old = key.old_hash && key.old_until_ns > now_ns;
+  const bool has_old = has_old_secret(key, now_ns);
   return {{"id", key.id},
           {"name", key.name},
           {"state", state_of(key, now_ns)},

@@ -36,17 +36,25 @@ int tell(const Error& problem) {
   return problem.code == ErrorCode::kInvalidArgument ? kWrongUsage : kFailure;
 }
 
-// Of the command line's first word; other mistakes are the parser's to name.
+// Of the command line's first words, down to a command that has no commands below it; other mistakes are the parser's
+// to name.
 Result<void> check_command(const CLI::App& program, int argc, char** argv) {
-  const std::string word = argc > 1 ? argv[1] : "";
-  if (word.starts_with('-')) return {};
-  std::string known;
-  for (const CLI::App* command : program.get_subcommands({})) {
-    if (command->get_name() == word) return {};
-    known += (known.empty() ? "" : ", ") + command->get_name();
+  const CLI::App* command = &program;
+  std::string name = "paddock";
+  for (int place = 1;; ++place) {
+    const std::string word = place < argc ? argv[place] : "";
+    const auto commands = command->get_subcommands({});
+    if (commands.empty() || word.starts_with('-')) return {};
+    std::string known;
+    for (const CLI::App* each : commands) {
+      if (each->get_name() == word) command = each;
+      known += (known.empty() ? "" : ", ") + each->get_name();
+    }
+    if (command->get_name() != word)
+      return error(ErrorCode::kInvalidArgument, "expected a command: {}; found {} (see {} --help)", known,
+                   word.empty() ? "none" : "\"" + word + "\"", name);
+    name += " " + word;
   }
-  return error(ErrorCode::kInvalidArgument, "expected a command: {}; found {} (see paddock --help)", known,
-               word.empty() ? "none" : "\"" + word + "\"");
 }
 
 // The command that was being parsed, or the program where it was none, and its whole name for the hint.

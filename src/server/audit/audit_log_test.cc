@@ -174,14 +174,19 @@ TEST_F(AuditLogTest, EveryChangedByteOfTheFilesIsFound) {
   write(3);
   for (const fs::path& path : {segment(), head_path(folder_)}) {
     const std::string good = read(path);
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    const auto put = [&](size_t place, char byte) {
+      file.seekp(static_cast<std::streamoff>(place));
+      file.put(byte).flush();
+    };
     for (size_t place = 0; place < good.size(); ++place) {
-      std::string bad = good;
-      bad[place] ^= 1;
-      overwrite(path, bad);
+      put(place, static_cast<char>(good[place] ^ 1));
       ASSERT_THAT(findings(), Not(IsEmpty())) << path << " at " << place;
+      put(place, good[place]);
     }
-    for (size_t length = 0; length < good.size(); ++length) {
-      overwrite(path, good.substr(0, length));
+    file.close();
+    for (size_t length = good.size(); length-- > 0;) {
+      fs::resize_file(path, length);
       ASSERT_THAT(findings(), Not(IsEmpty())) << path << " cut at " << length;
     }
     overwrite(path, good);
