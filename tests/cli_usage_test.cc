@@ -55,7 +55,9 @@ TEST(CliUsage, WrongUsageIsTwo) {
     Arguments arguments;
     const char* sentence;
   } cases[] = {
-      {{}, "expected a command: chat, run, score, perplexity, tokenize, render, parse-tools, inspect, bench; found none"},
+      {{},
+       "expected a command: chat, run, serve, score, perplexity, tokenize, render, parse-tools, inspect, bench, keys, audit; "
+       "found none"},
       {{"sing"}, "found \"sing\""},
       {{"--loud"}, "--loud (see paddock --help)"},
       {{"parse-tools"}, "--tools is required (see paddock parse-tools --help)"},

@@ -26,6 +26,8 @@ constexpr const char* kProgramExamples = R"(Examples:
   paddock tokenize folder/ --text "Hello" --json    {"ids":[…]}
   paddock render folder/ messages.json              a conversation as the model sees it
   paddock parse-tools --tools tools.json < answer   the calls in what a model said
+  paddock keys create --name web --budget 25        a key for a server, with limits
+  paddock audit verify folder/                      whether its audit trail is as it was written
 
 Results go to standard output, everything else to standard error. The exit status is 0 after success, 1 after failure
 and 2 after wrong usage. The environment variable PADDOCK_MACHINE chooses what --machine would.)";
@@ -35,24 +37,39 @@ int tell(const Error& problem) {
   return problem.code == ErrorCode::kInvalidArgument ? kWrongUsage : kFailure;
 }
 
-// Of the command line's first word; other mistakes are the parser's to name.
+// Of the command line's first words, down to a command that has no commands below it; other mistakes are the parser's
+// to name.
 Result<void> check_command(const CLI::App& program, int argc, char** argv) {
-  const std::string word = argc > 1 ? argv[1] : "";
-  if (word.starts_with('-')) return {};
-  std::string known;
-  for (const CLI::App* command : program.get_subcommands({})) {
-    if (command->get_name() == word) return {};
-    known += (known.empty() ? "" : ", ") + command->get_name();
+  const CLI::App* command = &program;
+  std::string name = "paddock";
+  for (int place = 1;; ++place) {
+    const std::string word = place < argc ? argv[place] : "";
+    const auto commands = command->get_subcommands({});
+    if (commands.empty() || word.starts_with('-')) return {};
+    std::string known;
+    for (const CLI::App* each : commands) {
+      if (each->get_name() == word) command = each;
+      known += (known.empty() ? "" : ", ") + each->get_name();
+    }
+    if (command->get_name() != word)
+      return error(ErrorCode::kInvalidArgument, "expected a command: {}; found {} (see {} --help)", known,
+                   word.empty() ? "none" : "\"" + word + "\"", name);
+    name += " " + word;
   }
-  return error(ErrorCode::kInvalidArgument, "expected a command: {}; found {} (see paddock --help)", known,
-               word.empty() ? "none" : "\"" + word + "\"");
 }
 
-// The command that was being parsed, for the hint.
-std::string parsed_command(const CLI::App& program) {
-  std::string name = "paddock";
-  for (const CLI::App* command : program.get_subcommands()) name += " " + command->get_name();
-  return name;
+// The command that was being parsed, or the program where it was none, and its whole name for the hint.
+struct ParsedCommand {
+  const CLI::App* command;
+  std::string name;
+};
+ParsedCommand parsed_command(const CLI::App& program) {
+  ParsedCommand parsed{&program, "paddock"};
+  for (auto inner = program.get_subcommands(); !inner.empty(); inner = parsed.command->get_subcommands()) {
+    parsed.command = inner.front();
+    parsed.name += " " + inner.front()->get_name();
+  }
+  return parsed;
 }
 
 int parse_and_run(int argc, char** argv) {
@@ -69,18 +86,22 @@ int parse_and_run(int argc, char** argv) {
   add_parse_tools_command(program, &chosen);
   add_inspect_command(program, &chosen);
   add_bench_command(program, &chosen);
+  add_keys_command(program, &chosen);
+  add_audit_command(program, &chosen);
   if (const auto checked = check_command(program, argc, argv); !checked) return tell(checked.error());
   try {
     program.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const auto commands = program.get_subcommands();
-    const auto printed = print(commands.empty() ? program.help() : commands.front()->help("", CLI::AppFormatMode::All));
+    const ParsedCommand parsed = parsed_command(program);
+    const bool has_commands = !parsed.command->get_subcommands({}).empty();
+    const auto printed =
+        print(parsed.command->help("", has_commands ? CLI::AppFormatMode::Normal : CLI::AppFormatMode::All));
     return printed ? kSuccess : tell(printed.error());
   } catch (const CLI::CallForVersion& version) {
     const auto printed = print(std::string(version.what()) + "\n");
     return printed ? kSuccess : tell(printed.error());
   } catch (const CLI::ParseError& problem) {
-    note("paddock: {} (see {} --help)", problem.what(), parsed_command(program));
+    note("paddock: {} (see {} --help)", problem.what(), parsed_command(program).name);
     return kWrongUsage;
   }
   if (!chosen) return tell({ErrorCode::kInvalidArgument, "expected a command before the options (see paddock --help)"});

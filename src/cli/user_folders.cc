@@ -23,6 +23,17 @@ fs::path folder_of(const char* variable, const char* below_home) {
   return home.empty() ? fs::path() : home / below_home;
 }
 
+// The folder for what Paddock remembers of its user, made for the owner alone; empty when there is no place for it.
+fs::path state_folder() {
+  const fs::path state = folder_of("XDG_STATE_HOME", ".local/state");
+  if (state.empty()) return {};
+  std::error_code problem;
+  fs::path folder = state / "paddock";
+  fs::create_directories(folder, problem);
+  fs::permissions(folder, fs::perms::owner_all, problem);  // what people type is theirs alone
+  return problem ? fs::path() : folder;
+}
+
 }  // namespace
 
 fs::path default_model() {
@@ -30,13 +41,13 @@ fs::path default_model() {
 }
 
 fs::path history_file() {
-  const fs::path state = folder_of("XDG_STATE_HOME", ".local/state");
-  if (state.empty()) return {};
-  std::error_code problem;
-  const fs::path folder = state / "paddock";
-  fs::create_directories(folder, problem);
-  fs::permissions(folder, fs::perms::owner_all, problem);  // what people type is theirs alone
-  return problem ? fs::path() : folder / "history";
+  const fs::path folder = state_folder();
+  return folder.empty() ? fs::path() : folder / "history";
+}
+
+fs::path key_database() {
+  const fs::path folder = state_folder();
+  return folder.empty() ? fs::path() : folder / "keys.db";
 }
 
 fs::path user_path(std::string_view typed) {

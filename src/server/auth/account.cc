@@ -130,7 +130,7 @@ void Account::take_back(const Grant& grant) {
 
 void Account::settle(const Grant& grant, const Usage& usage, Money cost, int64_t now_ns) {
   advance(now_ns);
-  const int64_t used = sane(usage.prompt_tokens) + sane(usage.output_tokens);
+  const int64_t used = usage.tokens();
   --running_;
   reserved_tokens_ -= grant.tokens;
   reserved_money_ -= grant.money;

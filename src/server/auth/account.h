@@ -66,6 +66,7 @@ class Account {
   void take_back(const Grant& grant);
   // The request has ended: what it used counts, the rest of what was reserved is free. More than was reserved counts
   // too, and may lift a count above its limit; then nothing begins until it is below.
+  // `usage` is a sane_usage().
   void settle(const Grant& grant, const Usage& usage, Money cost, int64_t now_ns);
 
   LimitState state(const Limits& limits, int64_t now_ns);

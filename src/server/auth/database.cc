@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <thread>
 
 #include "base/check.h"
 #include "server/auth/schema.h"
@@ -139,9 +140,21 @@ Result<void> Database::configure(const Options& options) {
   sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   TRY_VOID(run("PRAGMA foreign_keys = ON"));
-  TRY_VOID(run("PRAGMA journal_mode = WAL"));
+  TRY_VOID(use_write_ahead_log());
   return options.durability == Durability::kPower ? run("PRAGMA synchronous = FULL")
                                                   : run("PRAGMA synchronous = NORMAL");
+}
+
+// SQLite does not wait by itself where two processes make a new file at once.
+Result<void> Database::use_write_ahead_log() {
+  constexpr int kTries = 100;
+  Result<void> done;
+  for (int tries = 0; tries < kTries; ++tries) {
+    done = run("PRAGMA journal_mode = WAL");
+    if (done || sqlite3_errcode(database_.get()) != SQLITE_BUSY) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return done;
 }
 
 Result<Statement> Database::prepare(const char* sql) {

@@ -107,6 +107,7 @@ class Database {
   Database(std::unique_ptr<sqlite3, Close> database, std::string path)
       : path_(std::make_unique<std::string>(std::move(path))), database_(std::move(database)) {}
   Result<void> configure(const Options& options);
+  Result<void> use_write_ahead_log();
 
   std::unique_ptr<std::string> path_;  // stays where it is when the database is moved
   std::unique_ptr<sqlite3, Close> database_;

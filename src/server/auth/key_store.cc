@@ -219,7 +219,7 @@ tl::expected<Grant, Refusal> KeyStore::State::begin(const Principal& principal, 
 Result<void> KeyStore::State::finish(const Principal& principal, const std::string& model, const Grant& grant,
                                      const Usage* usage) {
   const std::lock_guard lock(mutex_);
-  const Usage used = usage == nullptr ? Usage{} : *usage;
+  const Usage used = usage == nullptr ? Usage{} : sane_usage(*usage);
   const Money cost = cost_of(used, prices_of(prices_, model));
   if (!principal.is_anonymous()) {
     const auto account = accounts_.find(principal.key_id());

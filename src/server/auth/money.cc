@@ -58,10 +58,16 @@ std::string Money::to_string() const {
   return decimal(micros() / kMicrosPerUnit, fmt::format("{:06}{:06}", micros() % kMicrosPerUnit, picos()));
 }
 
+Usage sane_usage(const Usage& usage) {
+  constexpr int64_t kMostTokens = int64_t{1} << 40;
+  const int64_t prompt = std::clamp<int64_t>(usage.prompt_tokens, 0, kMostTokens);
+  return {prompt, std::clamp<int64_t>(usage.cached_tokens, 0, prompt),
+          std::clamp<int64_t>(usage.output_tokens, 0, kMostTokens)};
+}
+
 Money cost_of(const Usage& usage, const Prices& prices) {
-  const int64_t cached = std::clamp<int64_t>(usage.cached_tokens, 0, usage.prompt_tokens);
-  return Money::of_tokens(usage.prompt_tokens - cached, prices.prompt) + Money::of_tokens(cached, prices.cached) +
-         Money::of_tokens(usage.output_tokens, prices.output);
+  return Money::of_tokens(usage.prompt_tokens - usage.cached_tokens, prices.prompt) +
+         Money::of_tokens(usage.cached_tokens, prices.cached) + Money::of_tokens(usage.output_tokens, prices.output);
 }
 
 }  // namespace paddock::server::auth

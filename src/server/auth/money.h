@@ -67,6 +67,9 @@ struct Usage {
   int64_t tokens() const { return prompt_tokens + output_tokens; }
 };
 
+// Without negative counts, counts above 2^40 and more cached than there were: sums of such stay far from overflow.
+Usage sane_usage(const Usage& usage);
+
 Money cost_of(const Usage& usage, const Prices& prices);
 
 }  // namespace paddock::server::auth
