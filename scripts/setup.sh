@@ -5,7 +5,7 @@
 project=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 
 build_packages=(g++ cmake ninja-build ccache libfmt-dev libspdlog-dev libexpected-dev nlohmann-json3-dev libcli11-dev
-  libpcre2-dev libedit-dev libboost1.81-dev libssl-dev libsqlite3-dev pkg-config)
+  libpcre2-dev libedit-dev libboost1.81-dev libssl-dev libsqlite3-dev prometheus-cpp-dev pkg-config)
 test_packages=(libgtest-dev libgmock-dev)
 clang_packages=(clang libclang-rt-14-dev)
 model_packages=(python3-pip unzip)

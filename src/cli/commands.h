@@ -18,6 +18,7 @@ using Action = std::function<Result<void>()>;
 // Each adds its command to the program and sets `chosen` when the command is given.
 void add_chat_command(CLI::App& program, Action* chosen);
 void add_run_command(CLI::App& program, Action* chosen);
+void add_serve_command(CLI::App& program, Action* chosen);
 void add_score_command(CLI::App& program, Action* chosen);
 void add_perplexity_command(CLI::App& program, Action* chosen);
 void add_tokenize_command(CLI::App& program, Action* chosen);

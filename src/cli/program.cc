@@ -19,6 +19,7 @@ constexpr const char* kProgramExamples = R"(Examples:
   paddock chat                                      talk to the default model
   paddock chat model.gguf                           talk to this one
   paddock run model.gguf --prompt "Once upon a time"
+  paddock serve model.gguf                          answer requests of the API that programs call already
   paddock inspect folder/                           what a checkpoint is and what it needs
   paddock bench model.gguf                          how fast it runs, beside this machine's limits
   paddock score model.gguf --text book.txt --json   how likely a text is under the model
@@ -79,6 +80,7 @@ int parse_and_run(int argc, char** argv) {
   Action chosen;
   add_chat_command(program, &chosen);
   add_run_command(program, &chosen);
+  add_serve_command(program, &chosen);
   add_score_command(program, &chosen);
   add_perplexity_command(program, &chosen);
   add_tokenize_command(program, &chosen);

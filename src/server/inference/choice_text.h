@@ -30,7 +30,7 @@ class ChoiceText {
 
   std::vector<AnswerEvent> finish(engine::FinishReason reason, bool context_is_full);
   bool is_finished() const { return finished_; }
-  int64_t tokens() const { return tokens_; }       // that count: up to a stop string
+  int64_t tokens() const { return tokens_; }         // that count: up to a stop string
   const std::string& text() const { return text_; }  // as the model wrote it, without special tokens
 
  private:

@@ -36,8 +36,8 @@ ApiResult<void> Completion::start(PreparedRequest prepared) {
   answers_.reserve(prepared.requests.size());
   for (size_t choice = 0; choice < prepared.requests.size(); ++choice) {
     engine::Request& one = prepared.requests[choice];
-    answers_.push_back(
-        {ChoiceText(static_cast<int>(choice), *request_, model_, prepared.tools), 0, static_cast<int64_t>(one.prompt.size()), -1});
+    answers_.push_back({ChoiceText(static_cast<int>(choice), *request_, model_, prepared.tools), 0,
+                        static_cast<int64_t>(one.prompt.size()), -1});
     one.listener = [self = shared_from_this(), choice](const engine::Event& event) {
       if (event.token || event.finished) self->events_.post([self, choice, event] { self->hear(choice, event); });
     };
@@ -102,7 +102,8 @@ void Completion::hear(size_t choice, const engine::Event& event) {
 void Completion::tell(const std::vector<AnswerEvent>& events) {
   for (const AnswerEvent& event : events) {
     if (const auto* end = std::get_if<ChoiceFinished>(&event))
-      if (report_.finish_reason.empty() || report_.finish_reason == "stop") report_.finish_reason = name_of(end->reason);
+      if (report_.finish_reason.empty() || report_.finish_reason == "stop")
+        report_.finish_reason = name_of(end->reason);
     listener_.event(event);
   }
 }

@@ -25,7 +25,8 @@ uint64_t random_seed() {
 // The template ends the last message as if it were complete; the answer goes on before that end.
 void reopen_last_message(const Json& conversation, text::RenderedText& rendered) {
   const Json& messages = conversation["messages"];
-  const Json* content = messages.empty() || !messages.back().contains("content") ? nullptr : &messages.back()["content"];
+  const Json* content =
+      messages.empty() || !messages.back().contains("content") ? nullptr : &messages.back()["content"];
   if (content == nullptr || !content->is_string()) return;
   const auto& said = content->get_ref<const std::string&>();
   for (size_t span = rendered.size(); span-- > 0;) {
@@ -53,7 +54,8 @@ Result<grammar::Grammar::Pointer> grammar_of_calls(const CompletionRequest& requ
     const auto name = function.value("name", std::string());
     const auto& allowed = request.tool_choice.allowed;
     if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), name) == allowed.end()) continue;
-    const bool has_schema = function.contains("parameters") && function["parameters"].is_object() && !function["parameters"].empty();
+    const bool has_schema =
+        function.contains("parameters") && function["parameters"].is_object() && !function["parameters"].empty();
     schemas.push_back({name, has_schema ? &function["parameters"] : nullptr});
   }
   return grammar::Grammar::tool_calls(schemas, {.parallel = request.parallel_tool_calls});

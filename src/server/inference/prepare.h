@@ -30,7 +30,8 @@ struct RenderedPrompt {
   std::string text;
   std::vector<int32_t> tokens;
 };
-ApiResult<RenderedPrompt> render_prompt(const Json& conversation, bool continue_final_message, const LoadedModel& model);
+ApiResult<RenderedPrompt> render_prompt(const Json& conversation, bool continue_final_message,
+                                        const LoadedModel& model);
 
 // A prompt that is plain text.
 std::vector<int32_t> tokenize_prompt(std::string_view text, bool add_special, bool parse_special,

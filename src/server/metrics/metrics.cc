@@ -59,14 +59,16 @@ class Metrics::Families {
       histograms("paddock_http_request_duration_seconds", "From a request's head to the end of its answer.");
   prom::Family<prom::Counter>& refusals =
       counters("paddock_refusals_total", "Requests that were turned away, by reason.");
-  prom::Family<prom::Counter>& completions = counters("paddock_completions_total", "Answered requests by how they ended.");
+  prom::Family<prom::Counter>& completions =
+      counters("paddock_completions_total", "Answered requests by how they ended.");
   prom::Family<prom::Counter>& prompt_tokens = counters("paddock_prompt_tokens_total", "Tokens of prompts.");
   prom::Family<prom::Counter>& cached_tokens =
       counters("paddock_cached_prompt_tokens_total", "Tokens of prompts that were not computed again.");
   prom::Family<prom::Counter>& output_tokens = counters("paddock_output_tokens_total", "Tokens of answers.");
   prom::Family<prom::Histogram>& first_token =
       histograms("paddock_time_to_first_token_seconds", "From a request's being understood to its first token.");
-  prom::Family<prom::Histogram>& gaps = histograms("paddock_time_between_tokens_seconds", "Between tokens of an answer.");
+  prom::Family<prom::Histogram>& gaps =
+      histograms("paddock_time_between_tokens_seconds", "Between tokens of an answer.");
   prom::Family<prom::Histogram>& whole =
       histograms("paddock_completion_duration_seconds", "From a request's being understood to its last token.");
 
@@ -80,8 +82,9 @@ class Metrics::Families {
       gauges("paddock_engine_preemptions", "Requests that lost their place for a while, since the start.");
   prom::Family<prom::Gauge>& evictions =
       gauges("paddock_cache_evictions", "Remembered pages that were given up, since the start.");
-  prom::Family<prom::Gauge>& cache_bytes = gauges("paddock_cache_bytes", "Keys and values: what there is room for, what "
-                                                                         "requests use, what is remembered.");
+  prom::Family<prom::Gauge>& cache_bytes = gauges("paddock_cache_bytes",
+                                                  "Keys and values: what there is room for, what "
+                                                  "requests use, what is remembered.");
   prom::Family<prom::Gauge>& connections = gauges("paddock_http_connections", "Open connections.");
   prom::Family<prom::Gauge>& exchanges = gauges("paddock_http_requests_in_flight", "Requests that are being answered.");
   prom::Family<prom::Gauge>& masks = gauges("paddock_grammar_masks", "Tokens that a grammar chose, since the start.");
@@ -130,7 +133,8 @@ std::string Metrics::text(const ServerGauges& now) {
     families.preemptions.Add(model).Set(static_cast<double>(one.preemptions));
     families.evictions.Add(model).Set(static_cast<double>(one.evictions));
     for (const ModelGauges::Pool& pool : one.pools)
-      for (const auto& [kind, bytes] : {std::pair{"capacity", pool.bytes}, {"used", pool.used_bytes}, {"remembered", pool.remembered_bytes}})
+      for (const auto& [kind, bytes] :
+           {std::pair{"capacity", pool.bytes}, {"used", pool.used_bytes}, {"remembered", pool.remembered_bytes}})
         families.cache_bytes.Add({{"model", one.model}, {"layers", pool.name}, {"kind", kind}}).Set(bytes);
   }
   families.connections.Add({}).Set(static_cast<double>(now.connections));

@@ -14,9 +14,13 @@ std::optional<ApiError> failure_of(const AnswerEvent& event) {
   if (end == nullptr) return {};
   if (end->reason == ChoiceFinished::Reason::kError)
     return ApiError{ApiErrorKind::kServer,
-                    "the model gave no token that may come here: its numbers were not finite, or a grammar left none", "", "", {}};
+                    "the model gave no token that may come here: its numbers were not finite, or a grammar left none",
+                    "",
+                    "",
+                    {}};
   if (end->reason == ChoiceFinished::Reason::kCancelled)
-    return ApiError{ApiErrorKind::kTimeout, "the deadline of the request passed before its answer was complete", "", "", {}};
+    return ApiError{
+        ApiErrorKind::kTimeout, "the deadline of the request passed before its answer was complete", "", "", {}};
   return {};
 }
 
@@ -86,7 +90,8 @@ class WholeSink : public AnswerSink {
   }
   void fail(const ApiError& error) override {
     if (status_ != 0) return;
-    net::Response response = error_response(error, dialect_of(request_.route), context_.request_id, std::move(headers_));
+    net::Response response =
+        error_response(error, dialect_of(request_.route), context_.request_id, std::move(headers_));
     status_ = response.status;
     exchange_->respond(std::move(response));
   }
@@ -118,7 +123,8 @@ net::Response json_response(const Json& body, net::Headers headers) {
   return response;
 }
 
-net::Response error_response(const ApiError& error, Dialect dialect, std::string_view request_id, net::Headers headers) {
+net::Response error_response(const ApiError& error, Dialect dialect, std::string_view request_id,
+                             net::Headers headers) {
   HttpAnswer answer = http_error(error, dialect, request_id);
   net::Response response{answer.status, std::move(headers), std::move(answer.body)};
   for (auto& [name, value] : answer.headers) response.headers.set(name, std::move(value));

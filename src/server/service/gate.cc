@@ -54,7 +54,8 @@ Dialect dialect_of_path(std::string_view path) {
 bool Gate::is_allowed_origin(const net::Request& request, std::string_view origin) const {
   const auto host = request.headers.find("host");
   for (const std::string_view scheme : {"http://", "https://"})
-    if (host && origin.starts_with(scheme) && net::equal_ignoring_case(origin.substr(scheme.size()), *host)) return true;
+    if (host && origin.starts_with(scheme) && net::equal_ignoring_case(origin.substr(scheme.size()), *host))
+      return true;
   return std::find(options_.origins.begin(), options_.origins.end(), origin) != options_.origins.end();
 }
 
@@ -67,15 +68,20 @@ std::optional<ApiError> Gate::check_origin(const net::Request& request) const {
     return ApiError{ApiErrorKind::kPermission,
                     "Host: expected the name of this machine, or one given by --allowed-host, found \"" +
                         std::string(host) + "\"; a web page may be trying to reach a local server",
-                    "", "host_not_allowed", {}};
+                    "",
+                    "host_not_allowed",
+                    {}};
   const auto origin = request.headers.find("origin");
   if (origin && !is_allowed_origin(request, *origin))
-    return ApiError{ApiErrorKind::kPermission,
-                    "Origin: pages from \"" + std::string(*origin) +
-                        "\" may not use this server; --allowed-origin lets them",
-                    "", "origin_not_allowed", {}};
+    return ApiError{
+        ApiErrorKind::kPermission,
+        "Origin: pages from \"" + std::string(*origin) + "\" may not use this server; --allowed-origin lets them",
+        "",
+        "origin_not_allowed",
+        {}};
   if (!origin && request.headers.find("sec-fetch-site").value_or("") == "cross-site" && request.method != "GET")
-    return ApiError{ApiErrorKind::kPermission, "a page of another site may not use this server", "", "origin_not_allowed", {}};
+    return ApiError{
+        ApiErrorKind::kPermission, "a page of another site may not use this server", "", "origin_not_allowed", {}};
   return {};
 }
 

@@ -15,8 +15,8 @@
 namespace paddock::server {
 
 struct GateOptions {
-  bool loopback_only = true;               // every address that is listened to is this machine's own
-  std::vector<std::string> origins;        // of web pages that may call, besides the server's own: "https://app.example"
+  bool loopback_only = true;         // every address that is listened to is this machine's own
+  std::vector<std::string> origins;  // of web pages that may call, besides the server's own: "https://app.example"
   std::vector<std::string> allowed_hosts;  // names that the Host field may have, besides this machine's own
 };
 

@@ -28,7 +28,8 @@ std::string printable(std::string text) {
 }
 
 std::string text_line(const RequestEntry& entry) {
-  std::string line = fmt::format("{} {} {} {} {:.3f} s", time_of(entry), entry.method, printable(entry.path), entry.status, seconds_of(entry));
+  std::string line = fmt::format("{} {} {} {} {:.3f} s", time_of(entry), entry.method, printable(entry.path),
+                                 entry.status, seconds_of(entry));
   if (!entry.key_name.empty()) line += fmt::format(" key {}", printable(entry.key_name));
   if (!entry.finish_reason.empty())
     line += fmt::format(" {}: {} prompt ({} cached), {} output tokens, first after {:.3f} s, {}", entry.model,
@@ -38,12 +39,8 @@ std::string text_line(const RequestEntry& entry) {
 }
 
 std::string json_line(const RequestEntry& entry) {
-  Json line{{"time", time_of(entry)},
-            {"id", entry.id},
-            {"method", entry.method},
-            {"path", printable(entry.path)},
-            {"status", entry.status},
-            {"seconds", seconds_of(entry)},
+  Json line{{"time", time_of(entry)},        {"id", entry.id},         {"method", entry.method},
+            {"path", printable(entry.path)}, {"status", entry.status}, {"seconds", seconds_of(entry)},
             {"client", entry.client_address}};
   if (!entry.key_id.empty()) line["key"] = entry.key_id;
   if (!entry.finish_reason.empty()) {

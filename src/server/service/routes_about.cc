@@ -24,7 +24,9 @@ ApiResult<int> limit_of(const net::Target& target, int otherwise, int most) {
   int limit = 0;
   const auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), limit);
   if (problem != std::errc() || end != text->data() + text->size() || limit < 1 || limit > most)
-    return invalid("limit", "invalid_value", "limit: expected a number from 1 to " + std::to_string(most) + ", found \"" + std::string(*text) + "\"");
+    return invalid(
+        "limit", "invalid_value",
+        "limit: expected a number from 1 to " + std::to_string(most) + ", found \"" + std::string(*text) + "\"");
   return limit;
 }
 
@@ -37,7 +39,8 @@ std::vector<ServedModel> served(const std::vector<std::unique_ptr<LoadedModel>>&
 }  // namespace
 
 void Service::list_models(const CallPointer& call) {
-  if (!call->request.headers.find("anthropic-version")) return answer(call, json_response(write_models(served(models_))));
+  if (!call->request.headers.find("anthropic-version"))
+    return answer(call, json_response(write_models(served(models_))));
   call->dialect = Dialect::kAnthropic;
   const auto limit = limit_of(call->request.target, 20, 1000);
   if (!limit) return refuse(call, limit.error());
@@ -71,9 +74,11 @@ void Service::show_input_items(const CallPointer& call) {
   if (!limit) return refuse(call, limit.error());
   const auto order = call->request.target.find("order").value_or("desc");
   if (order != "asc" && order != "desc")
-    return refuse(call, ApiError{ApiErrorKind::kInvalidRequest, "order: expected asc or desc", "order", "invalid_value", {}});
-  const auto items = stored_input_items(stored_, call->principal.key_id(), value_of(call->values, "response_id"),
-                                        {std::string(call->request.target.find("after").value_or("")), *limit, order == "desc"});
+    return refuse(call,
+                  ApiError{ApiErrorKind::kInvalidRequest, "order: expected asc or desc", "order", "invalid_value", {}});
+  const auto items =
+      stored_input_items(stored_, call->principal.key_id(), value_of(call->values, "response_id"),
+                         {std::string(call->request.target.find("after").value_or("")), *limit, order == "desc"});
   if (!items) return refuse(call, items.error());
   answer(call, json_response(*items));
 }
@@ -86,7 +91,8 @@ void Service::ready(const CallPointer& call) {
   if (draining_) reasons.push_back("the server is ending");
   for (const auto& model : models_)
     if (model->loop->is_full()) reasons.push_back("the queue of " + model->id + " is full");
-  if (const auto kept = log_->admit(); !kept) reasons.push_back("the audit log cannot be written: " + kept.error().message);
+  if (const auto kept = log_->admit(); !kept)
+    reasons.push_back("the audit log cannot be written: " + kept.error().message);
   const bool ok = reasons.empty();
   net::Response response = json_response({{"ready", ok}, {"reasons", std::move(reasons)}});
   if (!ok) response.status = 503;
@@ -107,9 +113,12 @@ void Service::metrics(const CallPointer& call) {
                        .pools = {}};
     for (const cache::Group group : cache::kAllGroups) {
       const EngineStatus::Pool& pool = status.pools[group];
-      const auto bytes = [&](int64_t pages) { return static_cast<double>(pages) * static_cast<double>(pool.page_bytes); };
+      const auto bytes = [&](int64_t pages) {
+        return static_cast<double>(pages) * static_cast<double>(pool.page_bytes);
+      };
       if (pool.page_bytes > 0)
-        gauges.pools.push_back({group == cache::kGlobal ? "global" : "local", bytes(pool.pages), bytes(pool.in_use), bytes(pool.idle)});
+        gauges.pools.push_back(
+            {group == cache::kGlobal ? "global" : "local", bytes(pool.pages), bytes(pool.in_use), bytes(pool.idle)});
     }
     now.models.push_back(std::move(gauges));
   }

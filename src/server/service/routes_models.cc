@@ -12,7 +12,10 @@ namespace {
 
 std::string parameters_of(const CompletionRequest& request) {
   const engine::SamplingParameters& sampling = request.sampling;
-  Json parameters{{"temperature", sampling.temperature}, {"top_p", sampling.top_p}, {"stream", request.stream}, {"n", request.choices}};
+  Json parameters{{"temperature", sampling.temperature},
+                  {"top_p", sampling.top_p},
+                  {"stream", request.stream},
+                  {"n", request.choices}};
   if (sampling.top_k > 0) parameters["top_k"] = sampling.top_k;
   if (request.max_tokens >= 0) parameters["max_tokens"] = request.max_tokens;
   if (request.has_seed) parameters["seed"] = sampling.seed;
@@ -26,7 +29,8 @@ std::string parameters_of(const CompletionRequest& request) {
 ApiResult<const LoadedModel*> Service::model_for(const std::string& name, const Call& call) const {
   for (const auto& model : models_) {
     if (!name.empty() && model->id != name) continue;
-    if (const auto allowed = auth::authorise(call.principal, auth::Need::kAnyKey, call.route->pattern, model->id); !allowed)
+    if (const auto allowed = auth::authorise(call.principal, auth::Need::kAnyKey, call.route->pattern, model->id);
+        !allowed)
       return tl::unexpected(to_api_error(allowed.error()));
     return model.get();
   }
@@ -51,7 +55,8 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   call->entry.model = (*model)->id;
   call->entry.parameters = parameters_of(*request);
   if ((*model)->loop->is_full())
-    return refuse(call, {ApiErrorKind::kQueueFull, "too many requests wait for this model: try again in a moment", "", "", options_.retry_after_seconds});
+    return refuse(call, {ApiErrorKind::kQueueFull, "too many requests wait for this model: try again in a moment", "",
+                         "", options_.retry_after_seconds});
   auto prepared = prepare(*request, **model, &mask_cost_);
   if (!prepared) return refuse(call, prepared.error());
 
@@ -83,7 +88,9 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   // The sink refers to the request, which the closure keeps.
   listener.finished = [this, call, request, permit, sink, served = *model](const CompletionReport& report) {
     if (permit)
-      if (const auto kept = permit->finish({report.usage.prompt_tokens, report.usage.cached_tokens, report.usage.output_tokens}); !kept)
+      if (const auto kept =
+              permit->finish({report.usage.prompt_tokens, report.usage.cached_tokens, report.usage.output_tokens});
+          !kept)
         log_->warn("usage", kept.error().message);
     if (request->store && (*sink)->response())
       stored_.put(call->principal.key_id(), stored_turn(*request, (*sink)->response()));
@@ -109,7 +116,8 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   call->exchange->on_disconnect([completion] { completion->cancel(); });
 }
 
-void Service::note_completion(const CallPointer& call, const CompletionReport& report, const LoadedModel& model, int status) {
+void Service::note_completion(const CallPointer& call, const CompletionReport& report, const LoadedModel& model,
+                              int status) {
   RequestEntry& entry = call->entry;
   entry.prompt_tokens = report.usage.prompt_tokens;
   entry.cached_tokens = report.usage.cached_tokens;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "server/api/parse.h"
 
 namespace paddock::server {
 namespace {
@@ -81,7 +82,10 @@ net::ServerCallbacks Service::callbacks() {
                          : refusal.status == 503 ? ApiErrorKind::kOverloaded
                          : refusal.status >= 500 ? ApiErrorKind::kServer
                                                  : ApiErrorKind::kInvalidRequest,
-                         refusal.message, "", "", {}};
+                         refusal.message,
+                         "",
+                         "",
+                         {}};
     metrics_.count_refusal("http_" + std::to_string(refusal.status));
     net::Response response = error_response(error, Dialect::kOpenAi, "");
     response.status = refusal.status;
@@ -96,10 +100,14 @@ ApiResult<Service::Admitted> Service::look_at(const net::Request& request) const
   net::RouteMatch match = router_.match(request.method, request.target);
   if (match.route == nullptr) {
     if (match.allowed.empty())
-      return tl::unexpected(ApiError{ApiErrorKind::kNotFound, "there is no route " + request.target.path, "", "unknown_route", {}});
-    return tl::unexpected(ApiError{ApiErrorKind::kMethodNotAllowed,
-                                   request.target.path + ": expected " + match.allow_header() + ", found " + request.method,
-                                   "", "method_not_allowed", {}});
+      return tl::unexpected(
+          ApiError{ApiErrorKind::kNotFound, "there is no route " + request.target.path, "", "unknown_route", {}});
+    return tl::unexpected(
+        ApiError{ApiErrorKind::kMethodNotAllowed,
+                 request.target.path + ": expected " + match.allow_header() + ", found " + request.method,
+                 "",
+                 "method_not_allowed",
+                 {}});
   }
   auto principal = gate_.admit(request, *match.route);
   if (!principal) return tl::unexpected(std::move(principal).error());
@@ -127,7 +135,8 @@ std::optional<net::Response> Service::refuse_early(const net::Request& request) 
   gate_.add_origin_fields(request, &headers);
   if (admitted.error().kind == ApiErrorKind::kMethodNotAllowed)
     headers.set("allow", router_.match(request.method, request.target).allow_header());
-  net::Response response = error_response(admitted.error(), dialect_of_path(request.target.path), request.id, std::move(headers));
+  net::Response response =
+      error_response(admitted.error(), dialect_of_path(request.target.path), request.id, std::move(headers));
   RequestEntry entry = entry_of(request);
   entry.status = response.status;
   entry.is_audited = response.status == 401 || response.status == 403;
@@ -155,23 +164,29 @@ void Service::handle(net::Request request, std::shared_ptr<net::Exchange> exchan
   const Handler handler = handlers_[static_cast<size_t>(call->route - router_.routes().data())];
   if (call->request.method != "POST") return (this->*handler)(call);
   call->entry.is_audited = true;
-  if (draining_) return refuse(call, {ApiErrorKind::kOverloaded, "the server is ending: ask another", "", "", options_.retry_after_seconds});
+  if (draining_)
+    return refuse(
+        call, {ApiErrorKind::kOverloaded, "the server is ending: ask another", "", "", options_.retry_after_seconds});
   if (const auto room = log_->admit(); !room)
-    return refuse(call, {ApiErrorKind::kOverloaded, "the audit log cannot be written: " + room.error().message, "", "", {}});
+    return refuse(call,
+                  {ApiErrorKind::kOverloaded, "the audit log cannot be written: " + room.error().message, "", "", {}});
   if (!preparing_.post([this, call, handler] { (this->*handler)(call); }))
-    refuse(call, {ApiErrorKind::kQueueFull, "too many requests wait to be read: try again in a moment", "", "", options_.retry_after_seconds});
+    refuse(call, {ApiErrorKind::kQueueFull, "too many requests wait to be read: try again in a moment", "", "",
+                  options_.retry_after_seconds});
 }
 
 // What a browser asks before a page of an allowed origin sends a request with a key.
 void Service::answer_preflight(const net::Request& request, net::Exchange& exchange) {
-  const net::RouteMatch match = router_.match(std::string(request.headers.find("access-control-request-method").value_or("GET")), request.target);
+  const net::RouteMatch match =
+      router_.match(std::string(request.headers.find("access-control-request-method").value_or("GET")), request.target);
   if (auto refused = gate_.check_origin(request))
     return void(exchange.respond(error_response(*refused, dialect_of_path(request.target.path), request.id)));
   net::Response response{204, {}, ""};
   const std::string methods = match.route != nullptr ? match.route->method : match.allow_header();
   if (methods.empty())
-    return void(exchange.respond(error_response({ApiErrorKind::kNotFound, "there is no route " + request.target.path, "", "unknown_route", {}},
-                                                dialect_of_path(request.target.path), request.id)));
+    return void(exchange.respond(
+        error_response({ApiErrorKind::kNotFound, "there is no route " + request.target.path, "", "unknown_route", {}},
+                       dialect_of_path(request.target.path), request.id)));
   response.headers.set("allow", methods + ", OPTIONS");
   gate_.add_origin_fields(request, &response.headers);
   if (request.headers.find("origin")) {
@@ -192,8 +207,8 @@ net::Headers Service::common_fields(const Call& call) const {
   if (keys_ && !call.principal.is_anonymous()) {
     const auto dialect = call.dialect == Dialect::kAnthropic ? auth::Dialect::kAnthropic : auth::Dialect::kOpenAi;
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    for (auto& [name, value] :
-         auth::rate_limit_fields(dialect, keys_->state(call.principal), std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()))
+    for (auto& [name, value] : auth::rate_limit_fields(
+             dialect, keys_->state(call.principal), std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()))
       headers.set(name, value);
   }
   return headers;
@@ -216,7 +231,8 @@ void Service::note_end(const CallPointer& call, int status) {
   call->entry.status = status;
   log_->write(call->entry);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - call->entry.start;
-  metrics_.count_request(call->entry.route.empty() ? "unknown" : call->entry.route, call->entry.method, status, seconds.count());
+  metrics_.count_request(call->entry.route.empty() ? "unknown" : call->entry.route, call->entry.method, status,
+                         seconds.count());
   --in_flight_;
 }
 

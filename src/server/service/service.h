@@ -29,10 +29,10 @@ namespace paddock::server {
 
 struct ServiceOptions {
   GateOptions gate;
-  std::string version;           // of the program
-  int preparing_threads = 2;     // that read, render and tokenise
-  size_t most_preparing = 256;   // requests that wait for them
-  int retry_after_seconds = 2;   // told to those who find the queue full
+  std::string version;          // of the program
+  int preparing_threads = 2;    // that read, render and tokenise
+  size_t most_preparing = 256;  // requests that wait for them
+  int retry_after_seconds = 2;  // told to those who find the queue full
   MemoryResponseStore::Limits stored_responses;
 };
 
@@ -105,7 +105,6 @@ class Service {
   void ready(const CallPointer& call);
   void metrics(const CallPointer& call);
   void openapi(const CallPointer& call);
-  void page(const CallPointer& call);
 
   const ServiceOptions options_;
   const std::vector<std::unique_ptr<LoadedModel>> models_;

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What `paddock serve` can be told: by options, by a TOML file, by the environment.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+
+namespace paddock::cli {
+
+struct ServeOptions {
+  std::vector<std::string> models;  // PATH or NAME=PATH
+  ModelOptions model;               // of all of them
+  Verbosity verbosity;
+
+  std::vector<std::string> listen = {"127.0.0.1:8080"};
+  std::string tls_certificate, tls_key, tls_client_ca;
+  std::vector<std::string> allowed_hosts, allowed_origins;
+  std::optional<int64_t> context;
+  int64_t sequences = 64;               // that have a place at once
+  int64_t waiting = 256;                // that wait for one
+  std::optional<uint64_t> cache_bytes;  // of each model
+  double longest_step = 0;              // seconds
+  bool no_prefix_sharing = false;
+  uint64_t body_bytes = 32 << 20;
+  int64_t connections = 1024;
+  int64_t grace = 30;  // seconds
+  std::string keys;    // database
+  std::string audit;   // folder
+  std::string audit_content = "none", audit_full_disk = "refuse", log_format = "text";
+  bool print_config = false;
+};
+
+void add_serve_options(CLI::App& command, ServeOptions* options);
+
+}  // namespace paddock::cli
