@@ -29,7 +29,7 @@ class Budget {
   Result<void> spend(size_t work);
 
  private:
-  size_t left_ = 20'000'000;
+  size_t left_ = 10'000'000;
 };
 
 // A state holds some hundred bytes; looking at an edge takes none.

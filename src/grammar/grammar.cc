@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grammar/grammar.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 #include "grammar/ebnf.h"
 #include "grammar/regex.h"
 #include "grammar/repetitions.h"
 #include "grammar/rules.h"
+#include "grammar/schema_compiler.h"
 
 namespace paddock::grammar {
 
@@ -52,6 +56,67 @@ Result<Rules> rules_of_counted_regex(std::string_view pattern) {
   return std::move(builder).finish(root);
 }
 
+constexpr uint32_t kManyCalls = 4096;
+
+Result<Rules> rules_of_tools(std::span<const ToolSchema> tools, const ToolCallOptions& options) {
+  if (tools.empty())
+    return error(ErrorCode::kInvalidArgument, "a call was asked for without tools: expected at least one tool");
+  Budget budget;
+  RuleBuilder builder(budget);
+  const RuleId root = builder.declare();
+  const RuleId call = builder.declare();
+  SchemaCompiler compiler(builder, budget, options.json);
+  JsonText& json = compiler.text();
+  Nfa nfa;
+  for (const ToolSchema& tool : tools) {
+    // {"name": "f", "parameters": …}
+    const StateId opened = nfa.add_state(), named = nfa.add_state(), comma = nfa.add_state(), key = nfa.add_state();
+    nfa.add_text(nfa.start(), "{\"name\":", opened);
+    const StateId name = nfa.add_state();
+    TRY_VOID(json.add_blank_after_sign(nfa, opened, name));
+    json.add_string_literal(nfa, name, tool.name, named);
+    nfa.add_edge(named, ',', ',', comma);
+    TRY_VOID(json.add_blank_after_sign(nfa, comma, key));
+    const StateId after_key = nfa.add_state(), value = nfa.add_state(), end = nfa.add_state();
+    nfa.add_text(key, "\"parameters\":", after_key);
+    TRY_VOID(json.add_blank_after_sign(nfa, after_key, value));
+    if (tool.parameters) {
+      JsonText::add_call(nfa, value, TRY(compiler.compile_object(*tool.parameters, "tool '" + tool.name + "': ")), end);
+    } else {
+      nfa.add_text(value, "{}", end);
+    }
+    nfa.add_edge(end, '}', '}', nfa.accept());
+  }
+  TRY_VOID(builder.define(call, nfa));
+  Nfa calls;
+  const StateId first = calls.add_state();
+  JsonText::add_call(calls, calls.start(), call, first);
+  calls.add_free(first, calls.accept());
+  const uint32_t most = std::min(options.max_calls, kManyCalls);
+  if (options.parallel && most > 1) {
+    // The chat template writes calls without anything between them; models also separate them.
+    Nfa next;
+    const StateId separated = next.add_state();
+    next.add_free(next.start(), separated);
+    next.add_text(next.start(), "\n", separated);
+    next.add_text(next.start(), "; ", separated);
+    JsonText::add_call(next, separated, call, next.accept());
+    const RuleId more = builder.declare();
+    TRY_VOID(builder.define(more, next, Count{0, most - 1}));
+    JsonText::add_call(calls, first, more, calls.accept());
+  }
+  TRY_VOID(builder.define(root, calls));
+  return std::move(builder).finish(root);
+}
+
+Result<Rules> rules_of_schema(const Json* schema, const JsonOptions& options) {
+  Budget budget;
+  RuleBuilder builder(budget);
+  SchemaCompiler compiler(builder, budget, options);
+  const RuleId root = schema ? TRY(compiler.compile(*schema, "schema ")) : TRY(compiler.any_object());
+  return std::move(builder).finish(root);
+}
+
 Result<Grammar::Pointer> grammar_of(Result<Rules> rules) {
   if (!rules) return tl::unexpected(std::move(rules).error());
   return std::make_shared<const Grammar>(std::make_unique<const Rules>(std::move(*rules)));
@@ -66,6 +131,18 @@ Result<Grammar::Pointer> Grammar::from_regex(std::string_view pattern) {
   Result<Rules> rules = rules_of_regex(pattern);
   if (!rules && rules.error().code == ErrorCode::kLimit) rules = rules_of_counted_regex(pattern);
   return grammar_of(std::move(rules));
+}
+
+Result<Grammar::Pointer> Grammar::from_json_schema(const Json& schema, const JsonOptions& options) {
+  return grammar_of(rules_of_schema(&schema, options));
+}
+
+Result<Grammar::Pointer> Grammar::from_json_object(const JsonOptions& options) {
+  return grammar_of(rules_of_schema(nullptr, options));
+}
+
+Result<Grammar::Pointer> Grammar::tool_calls(std::span<const ToolSchema> tools, const ToolCallOptions& options) {
+  return grammar_of(rules_of_tools(tools, options));
 }
 
 Result<Grammar::Pointer> Grammar::from_ebnf(std::string_view text) { return grammar_of(compile_ebnf(text)); }

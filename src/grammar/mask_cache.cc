@@ -13,18 +13,67 @@ namespace {
 // has as many as its tokens have bytes. More are dropped, which forbids these tokens.
 constexpr size_t kMaxRemainders = 2'000'000;
 
+// What a StackMachine does, for rules that call no others and can be read in one way only: no frames, no sets of
+// positions.
+class SimpleMachine {
+ public:
+  SimpleMachine(const Rules& rules, const Position& position)
+      : rules_(rules), rule_(rules.rules[rules.states[position.state].rule]) {
+    levels_.push_back({position.state, position.count});
+  }
+
+  size_t depth() const { return levels_.size() - 1; }
+  void back() { levels_.pop_back(); }
+
+  bool step(uint8_t byte) {
+    const Level from = levels_.back();
+    const bool may_go_on = from.state != kNoState && !(is_between(from) && from.count >= rule_.max);
+    StateId target = may_go_on ? rules_.step(from.state, byte) : kNoState;
+    uint32_t count = from.count;
+    if (target != kNoState && rule_.is_counted && rules_.states[target].accepting) {
+      target = rule_.start;
+      if (rule_.max != kUnbounded || count < rule_.min) ++count;
+    }
+    levels_.push_back({target, count});
+    return target != kNoState;
+  }
+
+  bool is_complete() const {
+    const Level& level = levels_.back();
+    if (level.state == kNoState) return false;
+    return rule_.is_counted ? is_between(level) && level.count >= rule_.min : rules_.states[level.state].accepting;
+  }
+
+  bool allows_plain(uint8_t characters) const {
+    const Level& level = levels_.back();
+    if (rules_.states[level.state].plain_depth < characters) return false;
+    if (!rule_.is_counted || rule_.max == kUnbounded) return true;
+    const uint32_t begun = level.count + (is_between(level) ? 0 : 1);
+    return rule_.max >= begun && rule_.max - begun >= characters;
+  }
+
+ private:
+  struct Level {
+    StateId state;
+    uint32_t count;
+  };
+  bool is_between(const Level& level) const { return rule_.is_counted && level.state == rule_.start; }
+
+  const Rules& rules_;
+  const Rules::Rule& rule_;
+  std::vector<Level> levels_;
+};
+
 // Walks the vocabulary from one position without knowing who called its rule.
+template <typename Machine>
 class EntryBuilder {
  public:
-  EntryBuilder(const Rules& rules, const MaskVocabulary& vocabulary, const Position& position, StackMachine& machine)
+  EntryBuilder(const Rules& rules, const MaskVocabulary& vocabulary, const Position& position, Machine& machine)
       : vocabulary_(vocabulary),
         trie_(vocabulary.trie()),
         machine_(machine),
         follow_(rules.rules[rules.states[position.state].rule].follow),
-        ends_(vocabulary.trie().longest() + 1) {
-    const Position alone{position.state, position.count, kRootFrame};
-    machine_.begin(rules, Stack{}, std::span(&alone, 1));
-  }
+        ends_(vocabulary.trie().longest() + 1) {}
 
   MaskEntry build() {
     for (uint32_t node = 0; node < trie_.size();) node = visit(node);
@@ -75,12 +124,23 @@ class EntryBuilder {
 
   const MaskVocabulary& vocabulary_;
   const ByteTrie& trie_;
-  StackMachine& machine_;
+  Machine& machine_;
   const ByteSet& follow_;
   std::vector<std::vector<uint16_t>> ends_;  // by depth
   std::vector<int32_t> allowed_;
   std::vector<std::pair<std::string_view, int32_t>> remainders_;
 };
+
+MaskEntry build_entry(const Rules& rules, const MaskVocabulary& vocabulary, const Position& position,
+                      StackMachine& machine) {
+  if (rules.rules[rules.states[position.state].rule].is_simple) {
+    SimpleMachine simple(rules, position);
+    return EntryBuilder(rules, vocabulary, position, simple).build();
+  }
+  const Position alone{position.state, position.count, kRootFrame};
+  machine.begin(rules, Stack{}, std::span(&alone, 1));
+  return EntryBuilder(rules, vocabulary, position, machine).build();
+}
 
 MaskKey key_of(const Rules& rules, const MaskVocabulary& vocabulary, const Position& position) {
   const Rules::Rule& rule = rules.rules[rules.states[position.state].rule];
@@ -107,7 +167,7 @@ std::shared_ptr<const MaskEntry> MaskCache::find(const Rules& rules, const MaskV
       return entry;
     }
   }
-  auto entry = std::make_shared<const MaskEntry>(EntryBuilder(rules, vocabulary, position, machine).build());
+  auto entry = std::make_shared<const MaskEntry>(build_entry(rules, vocabulary, position, machine));
   if (machine.is_exhausted()) return entry;  // not all there is
   const std::lock_guard lock(mutex_);
   keep(key, entry);

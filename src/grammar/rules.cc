@@ -194,6 +194,7 @@ Result<Rules> RuleBuilder::finish(RuleId root) && {
       state.calls = static_cast<uint32_t>(rules.calls.size()) - state.first_call;
       state.only_ends = state.accepting && from.edges.empty();
       state.is_plain = !state.accepting && state.calls == 0 && !(rule.is_counted && here == rule.start);
+      if (state.calls > 0 || (rule.is_counted && state.accepting && !state.only_ends)) rule.is_simple = false;
       rules.states.push_back(state);
     }
     rules.rules.push_back(rule);

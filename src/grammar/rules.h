@@ -45,7 +45,8 @@ struct Rules {
     uint32_t min = 1, max = 1;
     bool is_counted = false;
     bool is_nullable = false;
-    ByteSet follow;  // bytes that may come after it, at least
+    bool is_simple = true;  // calls no rule, and where a repetition is complete it cannot go on
+    ByteSet follow;         // bytes that may come after it, at least
     RuleKey key;
   };
 
