@@ -116,6 +116,27 @@ TEST(Disconnect, AbortBreaksTheStreamOff) {
   EXPECT_FALSE(exchange->write("more"));
 }
 
+// Also while the connection is in the middle of a write that the client does not take.
+TEST(Disconnect, AbortReachesAConnectionThatStandsStill) {
+  ServerOptions options;
+  options.limits.send_buffer_bytes = 16 << 10;
+  TestServer server(options);
+  TestClient client = server.client(4096);
+  client.send(get("/hold"));
+  const auto exchange = server.held();
+  ASSERT_TRUE(exchange);
+  exchange->begin_stream(200, {});
+  for (int index = 0; index < 10; ++index) {
+    exchange->write(std::string(100000, 'x'));
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_GT(exchange->bytes_queued(), 500000u);
+  exchange->abort();
+  const Stopwatch watch;
+  EXPECT_TRUE(becomes_true([&] { return server->statistics().connections == 0; }));
+  EXPECT_LT(watch.seconds(), 1);
+}
+
 TEST(Stop, ClosesIdleConnectionsAndWaitsForAnswers) {
   TestServer server;
   TestClient idle = server.client(), busy = server.client();

@@ -19,7 +19,7 @@ Limits short_limits() {
   return limits;
 }
 
-ServerOptions with(Limits limits) {
+ServerOptions with_limits(Limits limits) {
   ServerOptions options;
   options.limits = limits;
   return options;
@@ -43,7 +43,7 @@ TEST(ServerLimits, HeaderBytesAndFields) {
 TEST(ServerLimits, BodyBytes) {
   Limits limits;
   limits.request.body_bytes = 1000;
-  TestServer server(with(limits));
+  TestServer server(with_limits(limits));
   TestClient client = server.client();
   EXPECT_EQ(client.ask(post("/echo", std::string(1000, 'x'))).status, 200);
   EXPECT_EQ(client.ask(post("/echo", std::string(1001, 'x'))).status, 413);
@@ -57,7 +57,7 @@ TEST(ServerLimits, BodyBytes) {
 TEST(ServerLimits, BodiesOfAllTogether) {
   Limits limits;
   limits.all_body_bytes = 100000;
-  TestServer server(with(limits));
+  TestServer server(with_limits(limits));
   TestClient first = server.client(), second = server.client();
   first.send(post("/hold", std::string(60000, 'x')));
   const auto exchange = server.held();
@@ -70,7 +70,7 @@ TEST(ServerLimits, BodiesOfAllTogether) {
 }
 
 TEST(ServerLimits, SlowHeaders) {
-  TestServer server(with(short_limits()));
+  TestServer server(with_limits(short_limits()));
   TestClient silent = server.client(), trickling = server.client(), second_request = server.client();
   EXPECT_EQ(second_request.ask(get("/hello")).status, 200);
   second_request.send("GET / HT");
@@ -89,7 +89,7 @@ TEST(ServerLimits, SlowHeaders) {
 }
 
 TEST(ServerLimits, SlowBodies) {
-  TestServer server(with(short_limits()));
+  TestServer server(with_limits(short_limits()));
   const Stopwatch watch;
   TestClient silent = server.client();
   EXPECT_EQ(silent.ask("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n12345").status, 408);
@@ -107,7 +107,7 @@ TEST(ServerLimits, SlowBodies) {
 }
 
 TEST(ServerLimits, IdleConnections) {
-  TestServer server(with(short_limits()));
+  TestServer server(with_limits(short_limits()));
   TestClient client = server.client();
   EXPECT_EQ(client.ask(get("/hello")).status, 200);
   const Stopwatch watch;
@@ -130,7 +130,7 @@ TEST(ServerLimits, ConnectionsInAllAndByAddress) {
   for (const bool by_address : {false, true}) {
     Limits limits;
     (by_address ? limits.connections_per_address : limits.connections) = 3;
-    TestServer server(with(limits));
+    TestServer server(with_limits(limits));
     std::vector<TestClient> clients;
     for (int index = 0; index < 3; ++index) {
       clients.push_back(server.client());
@@ -149,7 +149,7 @@ TEST(ServerLimits, ConnectionsInAllAndByAddress) {
 
 // Reads a byte now and then: the operating system's buffers fill, and what the answer wants to send stands still.
 TEST(ServerLimits, SlowReadersAreCutAndBlockNobody) {
-  ServerOptions options = with(short_limits());
+  ServerOptions options = with_limits(short_limits());
   options.limits.send_buffer_bytes = 16 << 10;
   options.threads = 1;
   TestServer server(options);
@@ -199,7 +199,7 @@ TEST(ServerLimits, StreamsDoNotPileUpForSlowReaders) {
 // Each gets an answer of the 400s or none at all, and then the end of the connection; never a 5xx, and nobody waits
 // long.
 TEST(ServerLimits, MalformedRequests) {
-  TestServer server(with(short_limits()));
+  TestServer server(with_limits(short_limits()));
   const std::string head = "POST /echo HTTP/1.1\r\nHost: t\r\n";
   std::vector<std::string> requests = {"\r\n\r\n",
                                        "\n",

@@ -18,7 +18,7 @@ int hex_digit(char c) {
   return -1;
 }
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+bool is_unprintable(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 // Characters of RFC 3986 and those that browsers leave as they are; neither '#' (never sent), nor '\' (a slash to
 // some).
@@ -47,7 +47,7 @@ Result<std::vector<std::string>> split_path(std::string_view path) {
     if (segment == "." || segment == "..")
       return error(ErrorCode::kInvalidArgument, "path: expected names, found \"{}\"; send the path it stands for",
                    segment);
-    if (std::any_of(segment.begin(), segment.end(), is_control))
+    if (std::any_of(segment.begin(), segment.end(), is_unprintable))
       return error(ErrorCode::kInvalidArgument, "path: expected no control characters, found one encoded");
     segments.push_back(std::move(segment));
     if (slash == std::string_view::npos) return segments;
