@@ -171,6 +171,9 @@ TEST(Server, RefusesBeforeTheBodyComes) {
     exchange->respond({200, {}, "handled"});
   };
   callbacks.refuse_early = [](const Request& request) -> std::optional<Response> {
+    EXPECT_EQ(request.peer.address, "127.0.0.1");
+    EXPECT_FALSE(request.id.empty());
+    EXPECT_TRUE(request.body.empty());
     if (request.headers.find("Authorization")) return std::nullopt;
     return Response{401, {}, "no key"};
   };

@@ -36,6 +36,9 @@ Result<std::string> decode_piece(std::string_view text, std::string_view what, b
   return std::move(*decoded);
 }
 
+// What stands for a folder or the one above it.
+bool is_dots(std::string_view segment) { return segment == "." || segment == ".."; }
+
 Result<std::vector<std::string>> split_path(std::string_view path) {
   std::vector<std::string> segments;
   path.remove_prefix(1);
@@ -44,7 +47,7 @@ Result<std::vector<std::string>> split_path(std::string_view path) {
       return error(ErrorCode::kLimit, "path: expected at most {} segments, found more", kMaxSegments);
     const size_t slash = path.find('/');
     std::string segment = TRY(decode_piece(path.substr(0, slash), "path", false));
-    if (segment == "." || segment == "..")
+    if (is_dots(segment))
       return error(ErrorCode::kInvalidArgument, "path: expected names, found \"{}\"; send the path it stands for",
                    segment);
     if (std::any_of(segment.begin(), segment.end(), is_unprintable))
