@@ -120,10 +120,12 @@ class TestClient {
         if (chunk->empty()) return response;
         response.body += *chunk;
       }
-      response.ended = true;
+      response.ended = ended_;
     } else if (const std::string length = response.header("Content-Length"); !length.empty()) {
       const size_t size = std::stoul(length);
-      while (received_.size() < size && !response.ended) response.ended = !receive(patience);
+      while (received_.size() < size && receive(patience)) {
+      }
+      response.ended = received_.size() < size && ended_;
       response.body = take(std::min(size, received_.size()));
     }
     return response;
