@@ -83,8 +83,7 @@ bool Answer::write(std::string_view bytes) {
   if (!accepts_body()) return false;
   if (bytes.empty() || bodiless_) return true;
   if (unsent_ > form_.queued_bytes) {
-    aborted_ = true;
-    wake();
+    break_off();
     return false;
   }
   if (chunked_) {
@@ -113,15 +112,15 @@ void Answer::abort() {
   std::function<void()> callback;
   const Lock lock(mutex_);
   if (finished_) return;
-  aborted_ = true;
   callback.swap(on_disconnect_);
-  wake();
+  break_off();
 }
 
 void Answer::abandon() {
   const Lock lock(mutex_);
   if (finished_ || aborted_) return;
-  (begun_ ? aborted_ : abandoned_) = true;
+  if (begun_) return break_off();
+  abandoned_ = true;
   wake();
 }
 
@@ -156,6 +155,12 @@ void Answer::wake() {
   if (woken_ || !wake_) return;
   woken_ = true;
   wake_();
+}
+
+// Not kept back by an earlier waking: that one may wait for a write which will never end.
+void Answer::break_off() {
+  aborted_ = true;
+  if (wake_) wake_();
 }
 
 // ---- For the connection.

@@ -51,6 +51,7 @@ class Answer {
   bool accepts_body() const { return begun_ && !finished_ && !aborted_ && wake_ != nullptr; }
   void queue(std::string_view bytes);
   void wake();
+  void break_off();
 
   mutable std::mutex mutex_;
   AnswerForm form_;

@@ -124,6 +124,7 @@ void Connection::begin_request() {
 
 void Connection::on_head() {
   body_begin_ = Clock::now();
+  parser_.identify(site_.next_request_id(), peer_);
   std::optional<Response> response;
   if (const auto& refuse_early = site_.callbacks().refuse_early) response = refuse_early(parser_.request());
   if (!response) return parser_.proceed();
@@ -186,10 +187,7 @@ void Connection::begin_answer(const AnswerForm& form) {
 
 void Connection::answer_request() {
   begin_answer(form_of(parser_));
-  Request request = parser_.take_request();
-  request.id = site_.next_request_id();
-  request.peer = peer_;
-  call_handler(std::move(request));
+  call_handler(parser_.take_request());
   if (ended_ && answer_) answer_->disconnected();
   flush();
 }

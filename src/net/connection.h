@@ -64,7 +64,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   State state_ = State::kHandshake;
   bool draining_ = false;
 
-  // Reading. Bytes that came while an answer is under way wait in input_, one portion at most.
+  // Reading. Bytes that came while an answer is under way wait in input_, one portion at most; a client that sends more
+  // then is missed only when something is written to it.
   RequestParser parser_;
   std::array<char, 16384> buffer_;
   std::string input_;

@@ -2,6 +2,7 @@
 #pragma once
 // Fields of an HTTP message, in the order they came (RFC 9110 section 5).
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>

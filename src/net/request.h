@@ -29,7 +29,7 @@ struct Request {
   std::string id;  // unique among all of this process's requests, not guessable from another
   std::string method;
   Target target;
-  Headers headers;
+  Headers headers;  // values may hold bytes from 0x80 up that are no UTF-8; Host is there and once in HTTP/1.1
   std::string body;
   int version = 11;  // 10 or 11: HTTP/1.0 or 1.1
   Peer peer;

@@ -150,6 +150,11 @@ size_t RequestParser::take_chunks(std::string_view bytes) {
   return taken;
 }
 
+void RequestParser::identify(std::string id, Peer peer) {
+  request_.id = std::move(id);
+  request_.peer = std::move(peer);
+}
+
 Request RequestParser::take_request() {
   Request taken = std::move(request_);
   begin_anew();

@@ -48,7 +48,10 @@ class RequestParser {
   bool has_body() const { return facts().chunked || facts().content_length > 0; }
   const Request& request() const { return request_; }  // the head from kHeadDone on, the body grows
 
-  // After kDone; the parser begins anew. `id` and `peer` are the connection's to fill in.
+  // After kHeadDone: says who asks, which bytes do not.
+  void identify(std::string id, Peer peer);
+
+  // After kDone; the parser begins anew.
   Request take_request();
 
  private:

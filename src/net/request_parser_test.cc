@@ -122,6 +122,11 @@ TEST(RequestParser, BoundsBodies) {
   // Extensions and trailers are no body, and have bounds of their own.
   limits.header_bytes = 1000;
   EXPECT_EQ(parse(chunked("1;" + std::string(2000, 'e') + "\r\nx\r\n0\r\n\r\n"), limits).status, 400);
+  std::string many, few;
+  for (int index = 0; index < 250; ++index) (index < 50 ? few : many) += "1;ext=value\r\nx\r\n";
+  limits.body_bytes = 1000;
+  EXPECT_EQ(parse(chunked(few + "0\r\n\r\n"), limits).state, State::kDone);
+  EXPECT_EQ(parse(chunked(many + "0\r\n\r\n"), limits).status, 400);
   EXPECT_EQ(parse(chunked("0\r\nT: " + std::string(2000, 't') + "\r\n\r\n"), limits).status, 400);
 }
 

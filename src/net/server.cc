@@ -5,11 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <mutex>
-#include <unordered_map>
 
 #include "net/answer.h"
+#include "net/connection_count.h"
 #include "net/listening_socket.h"
 #include "net/site.h"
 #include "net/worker.h"
@@ -32,45 +31,6 @@ void raise_descriptor_limit(int connections) {
   limit.rlim_cur = wanted;
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
-
-// How many connections there are, in all and by address. Thread-safe.
-class ConnectionCount {
- public:
-  ConnectionCount(int in_all, int per_address) : in_all_(in_all), per_address_(per_address) {}
-
-  // Null: the connection may come in, or else why it may not.
-  const char* add(const std::string& address) {
-    const std::lock_guard lock(mutex_);
-    if (count_ >= in_all_) return "the server has as many connections as it may; try again";
-    if (!address.empty()) {
-      int& of_address = by_address_[address];
-      if (of_address >= per_address_)
-        return "there are as many connections from this address as there may be; try again";
-      ++of_address;
-    }
-    ++count_;
-    return nullptr;
-  }
-
-  void remove(const std::string& address) {
-    const std::lock_guard lock(mutex_);
-    if (--count_ == 0) none_left_.notify_all();
-    if (const auto found = by_address_.find(address); found != by_address_.end() && --found->second == 0)
-      by_address_.erase(found);
-  }
-
-  void wait_for_none(std::chrono::milliseconds time) {
-    std::unique_lock lock(mutex_);
-    none_left_.wait_for(lock, time, [this] { return count_ == 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable none_left_;
-  const int in_all_, per_address_;
-  int count_ = 0;
-  std::unordered_map<std::string, int> by_address_;
-};
 
 }  // namespace
 

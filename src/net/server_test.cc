@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "net/sse.h"
 #include "net/test_client.h"
@@ -170,6 +171,9 @@ TEST(Server, RefusesBeforeTheBodyComes) {
     exchange->respond({200, {}, "handled"});
   };
   callbacks.refuse_early = [](const Request& request) -> std::optional<Response> {
+    EXPECT_EQ(request.peer.address, "127.0.0.1");
+    EXPECT_FALSE(request.id.empty());
+    EXPECT_TRUE(request.body.empty());
     if (request.headers.find("Authorization")) return std::nullopt;
     return Response{401, {}, "no key"};
   };
@@ -255,7 +259,10 @@ TEST(Server, ListensOnLocalSocketsAndIpv6) {
   const std::string path = testing::TempDir() + "paddock_server_test.sock";
   std::filesystem::remove(path);
   ServerOptions options;
-  options.listen = {"unix:" + path, "[::1]:0", "localhost:0"};
+  options.listen = {"unix:" + path, "localhost:0"};
+  std::ifstream addresses("/proc/net/if_inet6");  // of this machine: some containers have none
+  const std::string text(std::istreambuf_iterator<char>(addresses), {});
+  if (text.find("00000000000000000000000000000001") != std::string::npos) options.listen.emplace_back("[::1]:0");
   auto connect_local = [&] {
     sockaddr_un to{};
     to.sun_family = AF_UNIX;
@@ -267,8 +274,11 @@ TEST(Server, ListensOnLocalSocketsAndIpv6) {
   {
     TestServer server(options);
     EXPECT_EQ(connect_local().ask(get("/hello")).body, "hello");
-    EXPECT_TRUE(server->addresses()[1].starts_with("[::1]:"));
-    EXPECT_EQ(TestClient(server->addresses()[2]).ask(get("/hello")).body, "hello");
+    EXPECT_EQ(TestClient(server->addresses()[1]).ask(get("/hello")).body, "hello");
+    if (options.listen.size() == 3) {
+      EXPECT_TRUE(server->addresses()[2].starts_with("[::1]:"));
+      EXPECT_EQ(TestClient(server->addresses()[2]).ask(get("/hello")).body, "hello");
+    }
     const auto second = Server::start(options, {});
     ASSERT_FALSE(second);
     EXPECT_NE(second.error().message.find(path), std::string::npos);

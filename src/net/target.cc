@@ -18,7 +18,7 @@ int hex_digit(char c) {
   return -1;
 }
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+bool is_unprintable(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 // Characters of RFC 3986 and those that browsers leave as they are; neither '#' (never sent), nor '\' (a slash to
 // some).
@@ -36,6 +36,9 @@ Result<std::string> decode_piece(std::string_view text, std::string_view what, b
   return std::move(*decoded);
 }
 
+// What stands for a folder or the one above it.
+bool is_dots(std::string_view segment) { return segment == "." || segment == ".."; }
+
 Result<std::vector<std::string>> split_path(std::string_view path) {
   std::vector<std::string> segments;
   path.remove_prefix(1);
@@ -44,10 +47,10 @@ Result<std::vector<std::string>> split_path(std::string_view path) {
       return error(ErrorCode::kLimit, "path: expected at most {} segments, found more", kMaxSegments);
     const size_t slash = path.find('/');
     std::string segment = TRY(decode_piece(path.substr(0, slash), "path", false));
-    if (segment == "." || segment == "..")
+    if (is_dots(segment))
       return error(ErrorCode::kInvalidArgument, "path: expected names, found \"{}\"; send the path it stands for",
                    segment);
-    if (std::any_of(segment.begin(), segment.end(), is_control))
+    if (std::any_of(segment.begin(), segment.end(), is_unprintable))
       return error(ErrorCode::kInvalidArgument, "path: expected no control characters, found one encoded");
     segments.push_back(std::move(segment));
     if (slash == std::string_view::npos) return segments;

@@ -2,7 +2,6 @@
 #pragma once
 // For tests: a client that sends exactly the bytes it is given, and a server on a free port of this machine.
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -45,18 +44,19 @@ struct TestResponse {
 
 class TestClient {
  public:
-  // `address` as Server::addresses() gives it, of IPv4. `receive_buffer` 0: the system's choice.
+  // `address` as Server::addresses() gives it, 127.0.0.1 or [::1] and a port. `receive_buffer` 0: the system's choice.
   explicit TestClient(const std::string& address, int receive_buffer = 0) {
-    const size_t colon = address.rfind(':');
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
-    inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
-    socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const uint16_t port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    sockaddr_in v4{AF_INET, port, {htonl(INADDR_LOOPBACK)}, {}};
+    sockaddr_in6 v6{AF_INET6, port, 0, in6addr_loopback, 0};
+    const bool is_v6 = address[0] == '[';
+    socket_ = ::socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (receive_buffer) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
     const int on = 1;
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) close();
+    const int failed = is_v6 ? ::connect(socket_, reinterpret_cast<const sockaddr*>(&v6), sizeof(v6))
+                             : ::connect(socket_, reinterpret_cast<const sockaddr*>(&v4), sizeof(v4));
+    if (failed) close();
   }
   // Takes a connected socket over.
   explicit TestClient(int socket) : socket_(socket) {}
@@ -120,10 +120,12 @@ class TestClient {
         if (chunk->empty()) return response;
         response.body += *chunk;
       }
-      response.ended = true;
+      response.ended = ended_;
     } else if (const std::string length = response.header("Content-Length"); !length.empty()) {
       const size_t size = std::stoul(length);
-      while (received_.size() < size && !response.ended) response.ended = !receive(patience);
+      while (received_.size() < size && receive(patience)) {
+      }
+      response.ended = received_.size() < size && ended_;
       response.body = take(std::min(size, received_.size()));
     }
     return response;

@@ -72,7 +72,7 @@ class TlsFiles {
   std::filesystem::path folder_;
 };
 
-ServerOptions with(TlsOptions tls) {
+ServerOptions with_tls(TlsOptions tls) {
   ServerOptions options;
   options.tls = std::move(tls);
   return options;
@@ -129,7 +129,7 @@ class TlsClient {
 TEST(Tls, Answers) {
   const TlsFiles files;
   files.write(make_identity("server"), "server");
-  TestServer server(with(files.options("server")));
+  TestServer server(with_tls(files.options("server")));
   EXPECT_EQ(server->certificate()->subject, "CN=server,O=Paddock");
   EXPECT_EQ(server->certificate()->warning, "");
   TlsClient client;
@@ -147,7 +147,7 @@ TEST(Tls, Answers) {
 TEST(Tls, RequestsSayWhoSentThem) {
   const TlsFiles files;
   files.write(make_identity("server"), "server");
-  TestServer server(with(files.options("server")));
+  TestServer server(with_tls(files.options("server")));
   TlsClient client;
   ASSERT_TRUE(client.connect(server.address()));
   std::thread asking([&] { client.ask(get("/hold"), "\r\n\r\n"); });
@@ -162,7 +162,7 @@ TEST(Tls, RequestsSayWhoSentThem) {
 TEST(Tls, NoticesDisconnects) {
   const TlsFiles files;
   files.write(make_identity("server"), "server");
-  TestServer server(with(files.options("server")));
+  TestServer server(with_tls(files.options("server")));
   for (const bool orderly : {true, false}) {
     TlsClient client;
     ASSERT_TRUE(client.connect(server.address()));
@@ -182,7 +182,7 @@ TEST(Tls, NoticesDisconnects) {
 TEST(Tls, KeepsToItsRules) {
   const TlsFiles files;
   files.write(make_identity("server"), "server");
-  TestServer server(with(files.options("server")));
+  TestServer server(with_tls(files.options("server")));
   for (const int version : {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
     TlsClient client;
     SSL_CTX_set_min_proto_version(client.context(), version);
@@ -209,7 +209,7 @@ TEST(Tls, KeepsToItsRules) {
 TEST(Tls, AgreesOnHttp11Alone) {
   const TlsFiles files;
   files.write(make_identity("server"), "server");
-  TestServer server(with(files.options("server")));
+  TestServer server(with_tls(files.options("server")));
   const auto offer = [](TlsClient& client, std::string_view protocols) {
     SSL_CTX_set_alpn_protos(client.context(), reinterpret_cast<const unsigned char*>(protocols.data()),
                             static_cast<unsigned int>(protocols.size()));
@@ -234,7 +234,7 @@ TEST(Tls, KnowsClientsByTheirCertificates) {
   options.client_ca_file = files.path("authority.pem");
   for (const bool required : {false, true}) {
     options.require_client_certificate = required;
-    TestServer server(with(options));
+    TestServer server(with_tls(options));
     TlsClient known;
     known.identify(make_identity("alice", &authority));
     ASSERT_TRUE(known.connect(server.address()));
@@ -265,7 +265,7 @@ TEST(Tls, KnowsClientsByTheirCertificates) {
 TEST(Tls, ReloadsCertificates) {
   const TlsFiles files;
   files.write(make_identity("first"), "server");
-  TestServer server(with(files.options("server")));
+  TestServer server(with_tls(files.options("server")));
   TlsClient early;
   ASSERT_TRUE(early.connect(server.address()));
   files.write(make_identity("second"), "server");
@@ -291,7 +291,7 @@ TEST(Tls, WarnsOfExpiredCertificates) {
   const TlsFiles files;
   files.write(make_identity("old", nullptr, -kHour), "old");
   files.write(make_identity("early", nullptr, kHour), "early");
-  TestServer server(with(files.options("old")));
+  TestServer server(with_tls(files.options("old")));
   EXPECT_NE(server->certificate()->warning.find("has expired"), std::string::npos);
   TlsClient client;
   EXPECT_TRUE(client.connect(server.address()));
@@ -324,7 +324,7 @@ TEST(Tls, RefusesBadFiles) {
 TEST(Tls, CutsSlowAndSenselessHandshakes) {
   const TlsFiles files;
   files.write(make_identity("server"), "server");
-  ServerOptions options = with(files.options("server"));
+  ServerOptions options = with_tls(files.options("server"));
   options.limits.header_time = milliseconds(300);
   TestServer server(options);
   TestClient silent = server.client(), plain = server.client();

@@ -9,6 +9,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <csignal>
 #include <future>
 #include <list>
 #include <thread>
@@ -28,14 +29,6 @@ namespace {
 // How finely limits of time are kept. One timer for all connections costs less than one for each, which every request
 // would have to set anew.
 constexpr std::chrono::milliseconds kTick{50};
-
-struct Watch {
-  Watch(asio::io_context& context, int watched, std::function<std::chrono::milliseconds()> on_ready)
-      : descriptor(context, watched), pause(context), ready(std::move(on_ready)) {}
-  asio::posix::stream_descriptor descriptor;
-  asio::steady_timer pause;
-  std::function<std::chrono::milliseconds()> ready;
-};
 
 }  // namespace
 
@@ -113,7 +106,20 @@ class Worker::Impl {
   }
 
  private:
+  // A listening socket.
+  struct Watch {
+    Watch(asio::io_context& context, int watched, std::function<std::chrono::milliseconds()> on_ready)
+        : descriptor(context, watched), pause(context), ready(std::move(on_ready)) {}
+    asio::posix::stream_descriptor descriptor;
+    asio::steady_timer pause;
+    std::function<std::chrono::milliseconds()> ready;
+  };
+
   void run() {
+    // Signals are for the program's own threads.
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
     while (true) {
       try {
         context_.run();
