@@ -155,9 +155,10 @@ TEST(WriteCompletions, WholeAndStreamed) {
   EXPECT_EQ(answer["choices"][1]["finish_reason"], "length");
   const auto writer = make_stream_writer(request, example_context());
   std::string text;
-  for (const ServerSentEvent& event : streamed(*writer, events))
-    if (event.data != "[DONE]")
-      for (const Json& choice : Json::parse(event.data)["choices"]) text += choice["text"].get<std::string>();
+  for (const ServerSentEvent& event : streamed(*writer, events)) {
+    const Json chunk = event.data == "[DONE]" ? Json::object({{"choices", Json::array()}}) : Json::parse(event.data);
+    for (const Json& choice : chunk["choices"]) text += choice["text"].get<std::string>();
+  }
   EXPECT_EQ(text, "bGrüß");
 }
 
