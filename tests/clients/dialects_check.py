@@ -5,6 +5,8 @@ packages' types, and every field of their requests must be in openapi.json.
 
   python3 -m venv /tmp/clients && /tmp/clients/bin/pip install openai anthropic langchain-openai
   /tmp/clients/bin/python tests/clients/dialects_check.py build-dev/src/server/api/canned_service
+
+With the further argument --serve PORT it only serves, for clients in other languages and for schemathesis.
 """
 
 import json
@@ -26,6 +28,7 @@ ROUTES = {
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "count_tokens",
     "/v1/models": "models",
+    "/openapi.json": "openapi",
 }
 GREETING = "Grüß Gott."
 
@@ -306,6 +309,8 @@ def check_langchain(url):
 
 
 def main():
+    if "--serve" in sys.argv:
+        ThreadingHTTPServer(("127.0.0.1", int(sys.argv[-1])), Handler).serve_forever()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"

@@ -47,7 +47,7 @@ struct Operation {
 
 Json operation(const Operation& described) {
   Json content = json_content(reference(described.answer));
-  if (described.streams) content["text/event-stream"] = {{"schema", {{"type", "string"}}}};
+  if (described.streams) content["text/event-stream"] = Json::object();
   Json responses{{"200", {{"description", "The answer"}, {"content", std::move(content)}}}};
   add_errors(responses, described.errors);
   Json written{{"summary", described.summary}};

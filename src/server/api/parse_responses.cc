@@ -265,7 +265,7 @@ ApiResult<CompletionRequest> parse_responses(std::string_view text, const Respon
                                              const Identifiers& identifiers, const ParseLimits& limits) {
   CompletionRequest request{.route = CompletionRequest::Route::kResponses};
   const Json body = TRY(parse_body(text, responses_shape(), limits, request.unknown_fields));
-  TRY_VOID(read_common(body, request));
+  read_common(body, request);
   read_response_logprobs(body, request);
   const Json* config = find(body, "text");
   request.format = TRY(read_format(body, config ? find(*config, "format") : nullptr, "text.format"));

@@ -120,6 +120,7 @@ Json json_schema(const Shape& shape) {
     case Kind::kMap: {
       Json schema{{"type", "object"}};
       if (shape.inner[0].kind != Kind::kAnything) schema["additionalProperties"] = json_schema(shape.inner[0]);
+      if (shape.has_numeric_names) schema["propertyNames"] = {{"pattern", "^[0-9]{1,9}$"}};
       add_counts(schema, shape, "minProperties", "maxProperties");
       return schema;
     }

@@ -15,14 +15,17 @@ struct Verdict {
   std::string param;
   std::string message;
   std::vector<std::string> unknown;
+  Json left;  // of the value
 };
 
 Verdict judge(const Shape& shape, const char* json) {
   Verdict verdict;
-  if (auto checked = check_shape(Json::parse(json), shape, verdict.unknown); !checked) {
+  Json value = Json::parse(json);
+  if (auto checked = check_shape(value, shape, verdict.unknown); !checked) {
     verdict.param = checked.error().param;
     verdict.message = checked.error().message;
   }
+  verdict.left = std::move(value);
   return verdict;
 }
 
@@ -80,11 +83,12 @@ TEST(Shape, BlamesTheValueThatIsWrong) {
             "parts[0].type must be \"text\", not \"smell\"");
 }
 
-TEST(Shape, TellsUnknownMembersAndLetsThemThrough) {
+TEST(Shape, TellsUnknownMembersAndRemovesThem) {
   const Verdict verdict =
       judge(example(), R"({"name":"a","colour":{"deep":[1]},"parts":[{"type":"text","text":"b","font":1}]})");
   EXPECT_EQ(verdict.message, "");
   EXPECT_EQ(verdict.unknown, (std::vector<std::string>{"colour", "parts[0].font"}));
+  EXPECT_EQ(verdict.left, Json::parse(R"({"name":"a","parts":[{"type":"text","text":"b"}]})"));
 }
 
 TEST(Shape, BoundsMembersAndWhatItRepeats) {

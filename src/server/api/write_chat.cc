@@ -6,9 +6,8 @@
 namespace paddock::server::writing {
 namespace {
 
-using Reason = ChoiceFinished::Reason;
-
-const char* chat_finish(Reason reason, bool has_calls) {
+const char* chat_finish(ChoiceFinished::Reason reason, bool has_calls) {
+  using Reason = ChoiceFinished::Reason;
   if (reason == Reason::kLength || reason == Reason::kContextFull) return "length";
   return has_calls ? "tool_calls" : "stop";
 }
