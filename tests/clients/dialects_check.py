@@ -20,6 +20,8 @@ import anthropic
 import openai
 import pydantic
 
+from known_fields import texts_in, unknown_fields
+
 CANNED = sys.argv[1]
 ROUTES = {
     "/v1/chat/completions": "chat",
@@ -217,29 +219,8 @@ def check_models(openai_client, anthropic_client):
 
 
 def check_fields_are_known():
-    from anthropic.types import message_count_tokens_params, message_create_params
-    from openai.types import completion_create_params
-    from openai.types.chat import completion_create_params as chat_params
-    from openai.types.responses import response_create_params
-
     schemas = json.loads(canned("openapi")["body"])["components"]["schemas"]
-    for name, params in {
-        "ChatRequest": chat_params.CompletionCreateParamsBase,
-        "CompletionsRequest": completion_create_params.CompletionCreateParamsBase,
-        "ResponsesRequest": response_create_params.ResponseCreateParamsBase,
-        "MessagesRequest": message_create_params.MessageCreateParamsBase,
-        "CountTokensRequest": message_count_tokens_params.MessageCountTokensParams,
-    }.items():
-        missing = set(params.__annotations__) - set(schemas[name]["properties"])
-        assert not missing, f"{name} does not know {missing}"
-
-
-def texts_in(hint):
-    """The texts of all Literals in a type."""
-    if isinstance(hint, str):
-        yield hint
-    for inner in typing.get_args(hint):
-        yield from texts_in(inner)
+    assert not (unknown := sorted(set(unknown_fields(schemas)))), unknown
 
 
 def tags_of(union):

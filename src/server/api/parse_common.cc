@@ -36,13 +36,6 @@ ApiResult<void> check_content_type(std::string_view content_type) {
                                       type.empty() ? "without one" : in_quotes(type))});
 }
 
-std::string peek_model(std::string_view body) {
-  const auto json = parse_json(body, "request body", {.depth = 64});
-  return json && json->is_object() && json->contains("model") && (*json)["model"].is_string()
-             ? (*json)["model"].get<std::string>()
-             : "";
-}
-
 namespace parsing {
 namespace {
 
@@ -91,7 +84,7 @@ void read_sampling(const Json& body, CompletionRequest& request) {
 std::string escaped_for_regex(std::string_view text) {
   std::string escaped;
   for (const char byte : text) {
-    if (std::string_view("\\^$.|?*+()[]{}/-").find(byte) != std::string_view::npos) escaped += '\\';
+    if (std::string_view("\\^$.|?*+()[]{}").find(byte) != std::string_view::npos) escaped += '\\';
     escaped += byte;
   }
   return escaped;

@@ -75,7 +75,8 @@ class ItemTranslator {
 
   ApiResult<void> add_message(const Json& item, const std::string& path) {
     TRY_VOID(ledger_.settle(path));
-    Json message{{"role", item["role"]}, {"content", TRY(content_of(item["content"], path + ".content"))}};
+    Json content = TRY(content_of(item["content"], path + ".content"));
+    Json message{{"role", item["role"]}, {"content", std::move(content)}};
     if (item["role"] == "assistant") add_reasoning(message);
     push(std::move(message));
     return {};
@@ -98,7 +99,8 @@ class ItemTranslator {
   ApiResult<void> add_output(const Json& item, const std::string& path) {
     const std::string id = text_of(item, "call_id");
     TRY_VOID(ledger_.result(id, path + ".call_id"));
-    push({{"role", "tool"}, {"tool_call_id", id}, {"content", TRY(content_of(item["output"], path + ".output"))}});
+    Json content = TRY(content_of(item["output"], path + ".output"));
+    push({{"role", "tool"}, {"tool_call_id", id}, {"content", std::move(content)}});
     return {};
   }
 

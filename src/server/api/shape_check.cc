@@ -13,6 +13,16 @@ namespace {
 constexpr size_t kMostUnknown = 32;
 constexpr size_t kMostQuoted = 60;
 
+// Names and texts from outside go into messages, which go into logs: no line may be begun there.
+std::string printable(std::string_view text) {
+  std::string clean;
+  for (const char byte : replace_invalid_utf8(text)) {
+    const bool is_control = static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F;
+    clean += is_control ? "\uFFFD" : std::string(1, byte);
+  }
+  return clean;
+}
+
 // Where a value stands. Spelled out only when something is wrong with it.
 struct Path {
   const Path* parent = nullptr;
@@ -24,7 +34,7 @@ struct Path {
     std::string path = parent ? parent->text() : "";
     if (is_element) return path + fmt::format("[{}]", index);
     // A name from outside may be of any length.
-    const std::string member = replace_invalid_utf8(name.substr(0, 100));
+    const std::string member = printable(name.substr(0, 100));
     return path.empty() ? member : path + "." + member;
   }
 
@@ -299,7 +309,7 @@ std::string in_quotes(std::string_view text) {
   size_t end = 0;
   for (size_t characters = 0; end < text.size() && characters < kMostQuoted; ++characters)
     end += decode_utf8(text.substr(end)).length;
-  const std::string shown = replace_invalid_utf8(text.substr(0, end));
+  const std::string shown = printable(text.substr(0, end));
   return end < text.size() ? fmt::format("\"{}…\"", shown) : fmt::format("\"{}\"", shown);
 }
 

@@ -101,6 +101,13 @@ TEST(Shape, BoundsMembersAndWhatItRepeats) {
   EXPECT_LT(judge(object({honoured("a", words({"b"}))}), Json{{"a", long_name}}.dump().c_str()).message.size(), 200u);
 }
 
+TEST(Shape, MessagesStayOnOneLine) {
+  const Verdict verdict = judge(example(), R"({"name":"a","x\ny":1,"stop":["\u0000",{"a":1}]})");
+  EXPECT_EQ(verdict.unknown, std::vector<std::string>{"x\uFFFDy"});
+  const Verdict quoting = judge(object({honoured("a", words({"b"}))}), R"({"a":"x\r\n\u001b[31m"})");
+  EXPECT_EQ(quoting.message.find_first_of("\r\n\x1b"), std::string::npos);
+}
+
 TEST(Shape, IsWrittenAsSchema) {
   const Json schema = json_schema(example());
   EXPECT_EQ(schema["required"], Json::parse(R"(["name"])"));
