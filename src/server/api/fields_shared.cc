@@ -10,7 +10,8 @@ std::vector<Field> openai_sampling() {
       honoured("top_p", number(0, 1)),
       honoured("presence_penalty", number(-2, 2)),
       honoured("frequency_penalty", number(-2, 2)),
-      honoured("logit_bias", map_of(number(-100, 100), 1024), "token ids in decimal to what is added to their logits"),
+      honoured("logit_bias", map_of_numbers(number(-100, 100), 1024),
+               "token ids in decimal to what is added to their logits"),
       honoured("seed", integer(-9223372036854775808.0, 9223372036854775808.0)),
   };
 }

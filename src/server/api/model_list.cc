@@ -2,22 +2,13 @@
 #include "server/api/model_list.h"
 
 #include <algorithm>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "server/api/shape_check.h"
+#include "server/api/timestamps.h"
 
 namespace paddock::server {
 namespace {
-
-std::string rfc3339(int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  gmtime_r(&time, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
 
 Json openai_model(const ServedModel& model) {
   return {{"id", model.id},

@@ -14,11 +14,12 @@ Json reference(const std::string& name) { return {{"$ref", "#/components/schemas
 
 Json json_content(Json schema) { return {{"application/json", {{"schema", std::move(schema)}}}}; }
 
-enum class ErrorShape : uint8_t { kOpenAi, kAnthropic };
+enum class ErrorShape : uint8_t { kOpenAi, kAnthropic, kEither };
 
 // The statuses that every route may answer with, and what they mean.
 void add_errors(Json& responses, ErrorShape shape) {
-  const char* schema = shape == ErrorShape::kOpenAi ? "OpenAiError" : "AnthropicError";
+  Json schema = reference(shape == ErrorShape::kAnthropic ? "AnthropicError" : "OpenAiError");
+  if (shape == ErrorShape::kEither) schema = {{"anyOf", Json::array({schema, reference("AnthropicError")})}};
   const std::pair<const char*, const char*> statuses[] = {
       {"400", "The request is wrong; the message says where"},
       {"401", "The key is missing or unknown"},
@@ -34,7 +35,7 @@ void add_errors(Json& responses, ErrorShape shape) {
       {"529", "Too many requests wait"},
   };
   for (const auto& [status, meaning] : statuses)
-    responses[status] = {{"description", meaning}, {"content", json_content(reference(schema))}};
+    responses[status] = {{"description", meaning}, {"content", json_content(schema)}};
 }
 
 struct Operation {
@@ -47,7 +48,7 @@ struct Operation {
 
 Json operation(const Operation& described) {
   Json content = json_content(reference(described.answer));
-  if (described.streams) content["text/event-stream"] = {{"schema", {{"type", "string"}}}};
+  if (described.streams) content["text/event-stream"] = Json::object();
   Json responses{{"200", {{"description", "The answer"}, {"content", std::move(content)}}}};
   add_errors(responses, described.errors);
   Json written{{"summary", described.summary}};
@@ -64,14 +65,15 @@ Json parameter(const char* place, const char* name, Json schema, bool is_require
 Json path_parameter(const char* name) { return parameter("path", name, {{"type", "string"}, {"minLength", 1}}, true); }
 
 Json model_paths() {
-  Json list = operation({.summary = "The models that are served", .answer = "ModelList"});
+  Json list =
+      operation({.summary = "The models that are served", .answer = "ModelList", .errors = ErrorShape::kEither});
   list["parameters"] = {parameter("header", "anthropic-version", {{"type", "string"}}),
                         parameter("query", "after_id", {{"type", "string"}}),
                         parameter("query", "before_id", {{"type", "string"}}),
                         parameter("query", "limit", {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}})};
   list["description"] =
       "With the header anthropic-version in Anthropic's shape, by pages; without it all, in OpenAI's.";
-  Json one = operation({.summary = "One model", .answer = "Model"});
+  Json one = operation({.summary = "One model", .answer = "Model", .errors = ErrorShape::kEither});
   one["parameters"] = {path_parameter("model"), parameter("header", "anthropic-version", {{"type", "string"}})};
   return {{"/v1/models", {{"get", std::move(list)}}}, {"/v1/models/{model}", {{"get", std::move(one)}}}};
 }
@@ -132,10 +134,11 @@ Json schemas() {
 
 }  // namespace
 
-Json write_openapi(std::string_view version) {
+Json write_openapi(std::string_view version, const Json& further_paths) {
   Json paths = model_paths();
   paths.update(generating_paths());
   paths.update(stored_response_paths());
+  paths.update(further_paths);
   return {{"openapi", "3.1.0"},
           {"info", {{"title", "Paddock"}, {"version", version}}},
           {"paths", std::move(paths)},

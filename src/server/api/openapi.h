@@ -9,7 +9,8 @@
 
 namespace paddock::server {
 
-// The routes of this folder: bodies, answers, errors. `version` is the program's.
-Json write_openapi(std::string_view version);
+// The routes of this folder: bodies, answers, errors; and `further_paths`, a paths object of the routes that others
+// serve. `version` is the program's.
+Json write_openapi(std::string_view version, const Json& further_paths);
 
 }  // namespace paddock::server

@@ -22,9 +22,6 @@ struct ParseLimits {
 // Bodies are JSON and say so. Anything else is a 415: a web page of somebody else's could send it without asking.
 ApiResult<void> check_content_type(std::string_view content_type);
 
-// The name of the model that a body asks for, where it has one. For routing before it is looked at closely.
-std::string peek_model(std::string_view body);
-
 ApiResult<CompletionRequest> parse_chat(std::string_view body, const ParseLimits& limits = {});
 ApiResult<CompletionRequest> parse_completions(std::string_view body, const ParseLimits& limits = {});
 ApiResult<CompletionRequest> parse_messages(std::string_view body, const ParseLimits& limits = {});

@@ -122,7 +122,7 @@ ApiResult<void> check_best_of(const Json& body, int choices) {
 ApiResult<CompletionRequest> parse_chat(std::string_view text, const ParseLimits& limits) {
   CompletionRequest request{.route = CompletionRequest::Route::kChat};
   Json body = TRY(parse_body(text, chat_shape(), limits, request.unknown_fields));
-  TRY_VOID(read_common(body, request));
+  read_common(body, request);
   TRY_VOID(read_chat_logprobs(body, request));
   request.format = TRY(read_format(body, find(body, "response_format"), "response_format"));
   Json messages = std::move(body["messages"]);
@@ -137,7 +137,7 @@ ApiResult<CompletionRequest> parse_chat(std::string_view text, const ParseLimits
 ApiResult<CompletionRequest> parse_completions(std::string_view text, const ParseLimits& limits) {
   CompletionRequest request{.route = CompletionRequest::Route::kCompletions};
   const Json body = TRY(parse_body(text, completions_shape(), limits, request.unknown_fields));
-  TRY_VOID(read_common(body, request));
+  read_common(body, request);
   TRY_VOID(read_completion_prompts(body["prompt"], request));
   TRY_VOID(check_best_of(body, request.choices));
   request.format = TRY(read_format(body, find(body, "response_format"), "response_format"));

@@ -36,13 +36,6 @@ ApiResult<void> check_content_type(std::string_view content_type) {
                                       type.empty() ? "without one" : in_quotes(type))});
 }
 
-std::string peek_model(std::string_view body) {
-  const auto json = parse_json(body, "request body", {.depth = 64});
-  return json && json->is_object() && json->contains("model") && (*json)["model"].is_string()
-             ? (*json)["model"].get<std::string>()
-             : "";
-}
-
 namespace parsing {
 namespace {
 
@@ -60,21 +53,17 @@ float real_of(const Json& body, std::initializer_list<std::string_view> names, f
   return value ? static_cast<float>(value->get<double>()) : otherwise;
 }
 
-ApiResult<void> read_logit_bias(const Json& body, engine::SamplingParameters& sampling) {
+void read_logit_bias(const Json& body, engine::SamplingParameters& sampling) {
   const Json* biases = find(body, "logit_bias");
-  if (!biases) return {};
-  for (const auto& [key, bias] : biases->items()) {
+  if (!biases) return;
+  for (const auto& [name, bias] : biases->items()) {
     int32_t id = 0;
-    const auto [end, problem] = std::from_chars(key.data(), key.data() + key.size(), id);
-    if (problem != std::errc() || end != key.data() + key.size() || id < 0)
-      return invalid("logit_bias", "invalid_value",
-                     fmt::format("logit_bias must name token ids in decimal, not {}", in_quotes(key)));
+    std::from_chars(name.data(), name.data() + name.size(), id);
     sampling.logit_bias.emplace_back(id, static_cast<float>(bias.get<double>()));
   }
-  return {};
 }
 
-ApiResult<void> read_sampling(const Json& body, CompletionRequest& request) {
+void read_sampling(const Json& body, CompletionRequest& request) {
   engine::SamplingParameters& sampling = request.sampling;
   sampling.temperature = real_of(body, {"temperature"}, 1);
   // The engine wants a part of the probability above none: as little as the most likely token has.
@@ -89,13 +78,13 @@ ApiResult<void> read_sampling(const Json& body, CompletionRequest& request) {
     sampling.seed = static_cast<uint64_t>(integer_of(*seed));
     request.has_seed = true;
   }
-  return read_logit_bias(body, sampling);
+  read_logit_bias(body, sampling);
 }
 
 std::string escaped_for_regex(std::string_view text) {
   std::string escaped;
   for (const char byte : text) {
-    if (std::string_view("\\^$.|?*+()[]{}/-").find(byte) != std::string_view::npos) escaped += '\\';
+    if (std::string_view("\\^$.|?*+()[]{}").find(byte) != std::string_view::npos) escaped += '\\';
     escaped += byte;
   }
   return escaped;
@@ -203,9 +192,9 @@ std::vector<int32_t> token_ids_of(const Json& list) {
   return ids;
 }
 
-ApiResult<void> read_common(const Json& body, CompletionRequest& request) {
+void read_common(const Json& body, CompletionRequest& request) {
   request.model = text_of(body, "model");
-  TRY_VOID(read_sampling(body, request));
+  read_sampling(body, request);
   request.stops = texts_of(find_any(body, {"stop", "stop_sequences"}));
   if (const Json* ids = find(body, "stop_token_ids")) request.stop_tokens = token_ids_of(*ids);
   request.ignore_eos = flag_of(body, "ignore_eos", false);
@@ -220,7 +209,6 @@ ApiResult<void> read_common(const Json& body, CompletionRequest& request) {
     if (const Json* most = find(body, name))
       request.max_tokens = request.max_tokens < 0 ? integer_of(*most) : std::min(request.max_tokens, integer_of(*most));
   if (const Json* choices = find(body, "n")) request.choices = static_cast<int>(integer_of(*choices));
-  return {};
 }
 
 ApiResult<AnswerFormat> read_format(const Json& body, const Json* own, std::string_view own_path) {

@@ -25,7 +25,7 @@ std::vector<std::string> texts_of(const Json* text_or_list);
 std::vector<int32_t> token_ids_of(const Json& list);
 
 // Temperature, penalties and the rest of sampling with the extensions, stops, priority, deadline, user, stream.
-ApiResult<void> read_common(const Json& body, CompletionRequest& request);
+void read_common(const Json& body, CompletionRequest& request);
 
 // The format of the extensions (regex, grammar, …) together with the dialect's own one, if it was given.
 ApiResult<AnswerFormat> read_format(const Json& body, const Json* own, std::string_view own_path);

@@ -181,7 +181,7 @@ ApiResult<void> read_output_format(const Json& body, CompletionRequest& request)
 ApiResult<CompletionRequest> parse_messages(std::string_view text, const ParseLimits& limits) {
   CompletionRequest request{.route = CompletionRequest::Route::kMessages};
   const Json body = TRY(parse_body(text, messages_shape(), limits, request.unknown_fields));
-  TRY_VOID(read_common(body, request));
+  read_common(body, request);
   TRY_VOID(read_output_format(body, request));
   TRY_VOID(read_messages_prompt(body, request));
   if (const Json* metadata = find(body, "metadata"); metadata && find(*metadata, "user_id"))

@@ -75,7 +75,8 @@ class ItemTranslator {
 
   ApiResult<void> add_message(const Json& item, const std::string& path) {
     TRY_VOID(ledger_.settle(path));
-    Json message{{"role", item["role"]}, {"content", TRY(content_of(item["content"], path + ".content"))}};
+    Json content = TRY(content_of(item["content"], path + ".content"));
+    Json message{{"role", item["role"]}, {"content", std::move(content)}};
     if (item["role"] == "assistant") add_reasoning(message);
     push(std::move(message));
     return {};
@@ -98,7 +99,8 @@ class ItemTranslator {
   ApiResult<void> add_output(const Json& item, const std::string& path) {
     const std::string id = text_of(item, "call_id");
     TRY_VOID(ledger_.result(id, path + ".call_id"));
-    push({{"role", "tool"}, {"tool_call_id", id}, {"content", TRY(content_of(item["output"], path + ".output"))}});
+    Json content = TRY(content_of(item["output"], path + ".output"));
+    push({{"role", "tool"}, {"tool_call_id", id}, {"content", std::move(content)}});
     return {};
   }
 
@@ -265,7 +267,7 @@ ApiResult<CompletionRequest> parse_responses(std::string_view text, const Respon
                                              const Identifiers& identifiers, const ParseLimits& limits) {
   CompletionRequest request{.route = CompletionRequest::Route::kResponses};
   const Json body = TRY(parse_body(text, responses_shape(), limits, request.unknown_fields));
-  TRY_VOID(read_common(body, request));
+  read_common(body, request);
   read_response_logprobs(body, request);
   const Json* config = find(body, "text");
   request.format = TRY(read_format(body, config ? find(*config, "format") : nullptr, "text.format"));

@@ -322,6 +322,22 @@ TEST(ParseCompletions, RefusesWhatIsWrong) {
   for (const Hostile& hostile : cases) expect_refused(hostile, parse_completions(hostile.body));
 }
 
+// Names of other dialects, and of other roles, are unknown here: what they hold has not been checked.
+TEST(Parse, FieldsOfOthersAreNotRead) {
+  const auto chat = parse_chat(R"({"model":"m","stop_sequences":5,"max_output_tokens":"x","messages":[
+    {"role":"system","content":"a","tool_calls":7,"refusal":{}},{"role":"user","content":"b","tool_calls":[{"id":1}]}]})");
+  ASSERT_TRUE(chat) << chat.error().message;
+  EXPECT_EQ(chat->unknown_fields.size(), 5u);
+  EXPECT_EQ(*chat->conversation,
+            Json::parse(R"({"messages":[{"role":"system","content":"a"},{"role":"user","content":"b"}],
+    "add_generation_prompt":true})"));
+  const auto messages =
+      parse_messages(R"({"model":"m","max_tokens":1,"stop":{},"seed":"s","presence_penalty":[],"n":"all",
+    "response_format":1,"documents":2,"messages":[{"role":"user","content":"a"}]})");
+  ASSERT_TRUE(messages) << messages.error().message;
+  EXPECT_EQ(messages->choice_count(), 1);
+}
+
 TEST(ParseChat, BoundsDepthAndSize) {
   std::string deep = R"({"model":"m","messages":[{"role":"user","content":"a"}],"documents":[{"a":)";
   deep += std::string(100, '[') + std::string(100, ']') + "}]}";

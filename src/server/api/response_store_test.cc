@@ -93,12 +93,13 @@ void expect_references_resolve(const Json& part, const Json& schemas) {
 }
 
 TEST(OpenApi, DescribesTheRoutes) {
-  const Json document = write_openapi("1.2.3");
+  const Json document = write_openapi("1.2.3", Json::parse(R"({"/health":{"get":{}}})"));
   EXPECT_EQ(document["openapi"], "3.1.0");
   EXPECT_EQ(document["info"]["version"], "1.2.3");
-  for (const char* path : {"/v1/models", "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages",
-                           "/v1/messages/count_tokens", "/tokenize", "/detokenize", "/v1/chat/completions/render",
-                           "/v1/responses/{response_id}", "/v1/responses/{response_id}/input_items"})
+  for (const char* path :
+       {"/health", "/v1/models", "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages",
+        "/v1/messages/count_tokens", "/tokenize", "/detokenize", "/v1/chat/completions/render",
+        "/v1/responses/{response_id}", "/v1/responses/{response_id}/input_items"})
     EXPECT_TRUE(document["paths"].contains(path)) << path;
   expect_references_resolve(document, document["components"]["schemas"]);
   EXPECT_TRUE(document["components"]["schemas"]["ChatRequest"]["properties"].contains("logit_bias"));

@@ -37,6 +37,12 @@ Shape map_of(Shape value, size_t most) {
   return {.kind = Shape::Kind::kMap, .most = most, .inner = {std::move(value)}};
 }
 
+Shape map_of_numbers(Shape value, size_t most) {
+  Shape shape = map_of(std::move(value), most);
+  shape.has_numeric_names = true;
+  return shape;
+}
+
 Shape either(std::vector<Shape> alternatives) {
   return {.kind = Shape::Kind::kEither, .inner = std::move(alternatives)};
 }

@@ -42,6 +42,7 @@ struct Shape {
   size_t least = 0;  // Unicode characters of a text, elements of a list, members of a map
   size_t most = std::numeric_limits<size_t>::max();
   bool is_identifier = false;          // a text of letters, digits, _ and -
+  bool has_numeric_names = false;      // a map whose names are numbers of at most nine digits
   std::vector<std::string> words;      // the only texts allowed; empty: all
   std::vector<std::string> constants;  // JSON texts
   std::vector<Shape> inner;            // of a list or map its one element, of kEither the alternatives
@@ -81,6 +82,7 @@ Shape constants(std::vector<std::string> json_texts);
 Shape list(Shape element, size_t least = 0, size_t most = std::numeric_limits<size_t>::max());
 Shape object(std::vector<Field> fields);
 Shape map_of(Shape value, size_t most);
+Shape map_of_numbers(Shape value, size_t most);  // names are numbers
 Shape either(std::vector<Shape> alternatives);
 Shape tagged(std::string tag, std::vector<Case> cases, std::string default_case = {});
 

@@ -13,6 +13,16 @@ namespace {
 constexpr size_t kMostUnknown = 32;
 constexpr size_t kMostQuoted = 60;
 
+// Names and texts from outside go into messages, which go into logs: no line may be begun there.
+std::string printable(std::string_view text) {
+  std::string clean;
+  for (const char byte : replace_invalid_utf8(text)) {
+    const bool is_control = static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F;
+    clean += is_control ? "\uFFFD" : std::string(1, byte);
+  }
+  return clean;
+}
+
 // Where a value stands. Spelled out only when something is wrong with it.
 struct Path {
   const Path* parent = nullptr;
@@ -24,7 +34,7 @@ struct Path {
     std::string path = parent ? parent->text() : "";
     if (is_element) return path + fmt::format("[{}]", index);
     // A name from outside may be of any length.
-    const std::string member = replace_invalid_utf8(name.substr(0, 100));
+    const std::string member = printable(name.substr(0, 100));
     return path.empty() ? member : path + "." + member;
   }
 
@@ -39,6 +49,10 @@ bool is_whole(const Json& value) {
   if (!value.is_number_float()) return false;
   const double number = value.get<double>();
   return std::isfinite(number) && number == std::floor(number);
+}
+
+bool is_number(std::string_view name) {
+  return !name.empty() && name.size() <= 9 && name.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 size_t character_count(std::string_view text) {
@@ -109,7 +123,7 @@ class Checker {
  public:
   explicit Checker(std::vector<std::string>& unknown) : unknown_(unknown) {}
 
-  ApiResult<void> check(const Json& value, const Shape& shape, const Path& path) {
+  ApiResult<void> check(Json& value, const Shape& shape, const Path& path) {
     using Kind = Shape::Kind;
     if (!has_type_of(value, shape)) return wrong_type(value, shape, path);
     switch (shape.kind) {
@@ -171,26 +185,29 @@ class Checker {
                                is_low ? "least" : "most", is_low ? shape.least : shape.most));
   }
 
-  ApiResult<void> check_list(const Json& value, const Shape& shape, const Path& path) {
+  ApiResult<void> check_list(Json& value, const Shape& shape, const Path& path) {
     TRY_VOID(check_count(value.size(), "elements", shape, path));
     for (size_t index = 0; index < value.size(); ++index)
       TRY_VOID(check(value[index], shape.inner[0], {.parent = &path, .index = index, .is_element = true}));
     return {};
   }
 
-  ApiResult<void> check_object(const Json& value, const Shape& shape, const Path& path) {
+  // `tag` is a member that is known besides the fields.
+  ApiResult<void> check_object(Json& value, const Shape& shape, const Path& path, std::string_view tag = {}) {
     if (value.size() > kMostMembers)
       return invalid(
           path.text(), "too_long",
           fmt::format("{} has {} members; at most {} are allowed", path.subject(), value.size(), kMostMembers));
-    for (const auto& [name, member] : value.items()) {
+    bool has_unknown = false;
+    for (auto& [name, member] : value.get_ref<Json::object_t&>()) {
       const Path here{.parent = &path, .name = name};
       const Field* field = find_field(shape, name);
-      if (!field)
-        note_unknown(here);
-      else if (!member.is_null() || field->is_required)
-        TRY_VOID(check_field(member, *field, here));
+      if (field && (!member.is_null() || field->is_required)) TRY_VOID(check_field(member, *field, here));
+      if (field || name == tag) continue;
+      has_unknown = true;
+      note_unknown(here);
     }
+    if (has_unknown) remove_unknown(value, shape, tag);
     for (const Field& field : shape.fields)
       if (field.is_required && !value.contains(field.name)) {
         const std::string missing = Path{.parent = &path, .name = field.name}.text();
@@ -200,26 +217,38 @@ class Checker {
     return {};
   }
 
-  ApiResult<void> check_field(const Json& value, const Field& field, const Path& path) {
+  ApiResult<void> check_field(Json& value, const Field& field, const Path& path) {
     auto checked = check(value, field.shape, path);
     if (checked || field.treatment != Treatment::kRefused) return checked;
     return invalid(path.text(), "unsupported_parameter",
                    fmt::format("{} is not supported: {}", path.subject(), field.note));
   }
 
+  static void remove_unknown(Json& value, const Shape& shape, std::string_view tag) {
+    Json known = Json::object();
+    for (auto& [name, member] : value.get_ref<Json::object_t&>())
+      if (name == tag || find_field(shape, name)) append_new_key(known, name, std::move(member));
+    value = std::move(known);
+  }
+
   void note_unknown(const Path& path) {
     if (unknown_.size() < kMostUnknown) unknown_.push_back(path.text());
   }
 
-  ApiResult<void> check_map(const Json& value, const Shape& shape, const Path& path) {
+  ApiResult<void> check_map(Json& value, const Shape& shape, const Path& path) {
     TRY_VOID(check_count(value.size(), "members", shape, path));
-    if (shape.inner[0].kind == Shape::Kind::kAnything) return {};
-    for (const auto& [name, member] : value.items())
-      TRY_VOID(check(member, shape.inner[0], {.parent = &path, .name = name}));
+    for (auto& [name, member] : value.get_ref<Json::object_t&>()) {
+      const Path here{.parent = &path, .name = name};
+      if (shape.has_numeric_names && !is_number(name))
+        return invalid(
+            path.text(), "invalid_value",
+            fmt::format("{} must name numbers of at most nine digits, not {}", path.subject(), in_quotes(name)));
+      TRY_VOID(check(member, shape.inner[0], here));
+    }
     return {};
   }
 
-  ApiResult<void> check_either(const Json& value, const Shape& shape, const Path& path) {
+  ApiResult<void> check_either(Json& value, const Shape& shape, const Path& path) {
     const Shape* chosen = nullptr;
     for (const Shape& alternative : shape.inner) {
       if (!has_type_of(value, alternative)) continue;
@@ -232,7 +261,7 @@ class Checker {
     return check(value, *chosen, path);
   }
 
-  ApiResult<void> check_tagged(const Json& value, const Shape& shape, const Path& path) {
+  ApiResult<void> check_tagged(Json& value, const Shape& shape, const Path& path) {
     const Path tag_path{.parent = &path, .name = shape.tag};
     if (value.size() > kMostMembers) return check_object(value, object({}), path);
     const auto found = value.find(shape.tag);
@@ -247,20 +276,10 @@ class Checker {
       if (known_case.treatment == Treatment::kRefused)
         return invalid(tag_path.text(), "unsupported_value",
                        fmt::format("{} {} is not supported: {}", tag_path.text(), in_quotes(name), known_case.note));
-      return check_case(value, shape, known_case, path);
+      return check_object(value, known_case.shape, path, shape.tag);
     }
     return invalid(tag_path.text(), "invalid_value",
                    fmt::format("{} must be {}, not {}", tag_path.text(), case_words(shape), in_quotes(name)));
-  }
-
-  // The tag itself is known although the case does not list it.
-  ApiResult<void> check_case(const Json& value, const Shape& shape, const Case& chosen, const Path& path) {
-    const size_t unknown_before = unknown_.size();
-    TRY_VOID(check(value, chosen.shape, path));
-    const std::string tag_path = Path{.parent = &path, .name = shape.tag}.text();
-    const auto from = unknown_.begin() + static_cast<std::ptrdiff_t>(unknown_before);
-    unknown_.erase(std::remove(from, unknown_.end(), tag_path), unknown_.end());
-    return {};
   }
 
   static std::string case_words(const Shape& shape) {
@@ -282,7 +301,7 @@ class Checker {
 
 }  // namespace
 
-ApiResult<void> check_shape(const Json& value, const Shape& shape, std::vector<std::string>& unknown) {
+ApiResult<void> check_shape(Json& value, const Shape& shape, std::vector<std::string>& unknown) {
   return Checker(unknown).check(value, shape, {});
 }
 
@@ -290,7 +309,7 @@ std::string in_quotes(std::string_view text) {
   size_t end = 0;
   for (size_t characters = 0; end < text.size() && characters < kMostQuoted; ++characters)
     end += decode_utf8(text.substr(end)).length;
-  const std::string shown = replace_invalid_utf8(text.substr(0, end));
+  const std::string shown = printable(text.substr(0, end));
   return end < text.size() ? fmt::format("\"{}…\"", shown) : fmt::format("\"{}\"", shown);
 }
 

@@ -12,9 +12,10 @@
 
 namespace paddock::server {
 
-// An error names the path of the value that is wrong, what was expected and what was found. Paths of members that no
-// field is known for are added to `unknown`, up to 32 of them.
-ApiResult<void> check_shape(const Json& value, const Shape& shape, std::vector<std::string>& unknown);
+// An error names the path of the value that is wrong, what was expected and what was found. Members that no field is
+// known for are removed, so that nothing is read that has not been checked; their paths are added to `unknown`, up
+// to 32.
+ApiResult<void> check_shape(Json& value, const Shape& shape, std::vector<std::string>& unknown);
 
 // What a text from outside looks like in a message: in quotation marks, cut after 60 characters.
 std::string in_quotes(std::string_view text);

@@ -41,7 +41,7 @@ Json constants_schema(const Shape& shape) {
 }
 
 // Everything that is not required may also be null.
-Json or_null(Json schema) {
+Json allow_null(Json schema) {
   if (schema.contains("enum")) {
     schema["enum"].push_back(nullptr);
     if (schema.contains("type")) schema["type"] = {schema["type"], "null"};
@@ -71,7 +71,7 @@ Json object_schema(const Shape& shape) {
   Json properties = Json::object();
   Json needed = Json::array();
   for (const Field& field : shape.fields) {
-    Json schema = field.is_required ? json_schema(field.shape) : or_null(json_schema(field.shape));
+    Json schema = field.is_required ? json_schema(field.shape) : allow_null(json_schema(field.shape));
     if (const std::string words = description(field); !words.empty()) schema["description"] = words;
     properties[field.name] = std::move(schema);
     if (field.is_required) needed.push_back(field.name);
@@ -120,6 +120,7 @@ Json json_schema(const Shape& shape) {
     case Kind::kMap: {
       Json schema{{"type", "object"}};
       if (shape.inner[0].kind != Kind::kAnything) schema["additionalProperties"] = json_schema(shape.inner[0]);
+      if (shape.has_numeric_names) schema["propertyNames"] = {{"pattern", "^[0-9]{1,9}$"}};
       add_counts(schema, shape, "minProperties", "maxProperties");
       return schema;
     }

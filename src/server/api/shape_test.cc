@@ -15,14 +15,17 @@ struct Verdict {
   std::string param;
   std::string message;
   std::vector<std::string> unknown;
+  Json left;  // of the value
 };
 
 Verdict judge(const Shape& shape, const char* json) {
   Verdict verdict;
-  if (auto checked = check_shape(Json::parse(json), shape, verdict.unknown); !checked) {
+  Json value = Json::parse(json);
+  if (auto checked = check_shape(value, shape, verdict.unknown); !checked) {
     verdict.param = checked.error().param;
     verdict.message = checked.error().message;
   }
+  verdict.left = std::move(value);
   return verdict;
 }
 
@@ -80,11 +83,12 @@ TEST(Shape, BlamesTheValueThatIsWrong) {
             "parts[0].type must be \"text\", not \"smell\"");
 }
 
-TEST(Shape, TellsUnknownMembersAndLetsThemThrough) {
+TEST(Shape, TellsUnknownMembersAndRemovesThem) {
   const Verdict verdict =
       judge(example(), R"({"name":"a","colour":{"deep":[1]},"parts":[{"type":"text","text":"b","font":1}]})");
   EXPECT_EQ(verdict.message, "");
   EXPECT_EQ(verdict.unknown, (std::vector<std::string>{"colour", "parts[0].font"}));
+  EXPECT_EQ(verdict.left, Json::parse(R"({"name":"a","parts":[{"type":"text","text":"b"}]})"));
 }
 
 TEST(Shape, BoundsMembersAndWhatItRepeats) {
@@ -95,6 +99,13 @@ TEST(Shape, BoundsMembersAndWhatItRepeats) {
   const Verdict verdict = judge(example(), Json{{"name", "a"}, {"stop", 1}, {long_name, 1}}.dump().c_str());
   EXPECT_EQ(verdict.param, "stop");
   EXPECT_LT(judge(object({honoured("a", words({"b"}))}), Json{{"a", long_name}}.dump().c_str()).message.size(), 200u);
+}
+
+TEST(Shape, MessagesStayOnOneLine) {
+  const Verdict verdict = judge(example(), R"({"name":"a","x\ny":1,"stop":["\u0000",{"a":1}]})");
+  EXPECT_EQ(verdict.unknown, std::vector<std::string>{"x\uFFFDy"});
+  const Verdict quoting = judge(object({honoured("a", words({"b"}))}), R"({"a":"x\r\n\u001b[31m"})");
+  EXPECT_EQ(quoting.message.find_first_of("\r\n\x1b"), std::string::npos);
 }
 
 TEST(Shape, IsWrittenAsSchema) {

@@ -6,9 +6,8 @@
 namespace paddock::server::writing {
 namespace {
 
-using Reason = ChoiceFinished::Reason;
-
-const char* chat_finish(Reason reason, bool has_calls) {
+const char* chat_finish(ChoiceFinished::Reason reason, bool has_calls) {
+  using Reason = ChoiceFinished::Reason;
   if (reason == Reason::kLength || reason == Reason::kContextFull) return "length";
   return has_calls ? "tool_calls" : "stop";
 }
@@ -18,7 +17,7 @@ Json logprobs_or_null(const CompletionRequest& request, const std::vector<TokenL
   return {{"content", openai_logprobs(tokens)}, {"refusal", nullptr}};
 }
 
-Json chat_message(const Choice& choice) {
+Json answer_message(const Choice& choice) {
   const std::string text = choice.text();
   const bool has_calls = choice.has_calls();
   Json message{{"role", "assistant"},
@@ -129,7 +128,7 @@ Json write_chat(const CompletionRequest& request, const AnswerContext& context, 
   Json choices = Json::array();
   for (const Choice& choice : answer.choices())
     choices.push_back({{"index", choices.size()},
-                       {"message", chat_message(choice)},
+                       {"message", answer_message(choice)},
                        {"logprobs", logprobs_or_null(request, choice.logprobs())},
                        {"finish_reason", chat_finish(choice.end.reason, choice.has_calls())}});
   return {{"id", context.id},

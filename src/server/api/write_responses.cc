@@ -47,9 +47,10 @@ class ResponsesStream : public EventWriter {
   }
 
   void on(const ToolCallBegun& call) override {
-    call_ = {{"id", context_.identifiers.make("fc_")},        {"type", "function_call"}, {"status", "in_progress"},
-             {"call_id", context_.identifiers.make("call_")}, {"name", call.name},       {"arguments", ""}};
-    open(Item::kCall, call_);
+    Json item = {{"id", context_.identifiers.make("fc_")},        {"type", "function_call"}, {"status", "in_progress"},
+                 {"call_id", context_.identifiers.make("call_")}, {"name", call.name},       {"arguments", ""}};
+    open(Item::kCall, item);  // which closes the one before
+    call_ = std::move(item);
   }
 
   void on(const ArgumentsDelta& delta) override {
