@@ -4,7 +4,7 @@
 Every answer streams word by word. What the last user message holds decides:
   "code"     a Python block and a table          "inject"   what an attacker would write
   "slow"     many words, one each 30 ms          "fail"     a 500                  "busy"  a 429 with Retry-After
-  "tool"     a call of get_weather               "break"    the connection ends in the middle
+  "tool"     a call of get_weather               "break off" the connection ends in the middle
   "json"     a JSON object                       otherwise  an echo
 """
 
@@ -222,7 +222,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             pieces = answer_to(text).split(" ")
             for index, piece in enumerate(pieces):
-                if "break" in text and index == 2:
+                if "break off" in text and index == 2:
                     return
                 self.event({"content": piece if index == 0 else " " + piece})
                 time.sleep(0.03 if "slow" in text else 0.002)

@@ -38,6 +38,8 @@ export function requestBody(conversation, model) {
   return body;
 }
 
+const LEAST_TIMED = 0.02; // seconds: what arrives within less came in one packet, and says nothing of speed
+
 function addToolCalls(message, deltas) {
   message.tool_calls ||= [];
   for (const delta of deltas) {
@@ -62,7 +64,7 @@ export async function fetchAnswer(body, message, signal, update) {
     message.stats = {
       first: first ? (first - begin) / 1000 : null, // seconds to the first token
       seconds: (last - begin) / 1000,
-      rate: first && tokens > 1 && decoding > 0 ? (tokens - 1) / decoding : null, // tokens a second
+      rate: first && tokens > 1 && decoding > LEAST_TIMED ? (tokens - 1) / decoding : null, // tokens a second
       prompt: usage?.prompt_tokens ?? null,
       cached: usage?.prompt_tokens_details?.cached_tokens ?? 0,
       answer: tokens,

@@ -29,6 +29,9 @@ const ALLOWED = {
   ALLOW_ARIA_ATTR: false,
   RETURN_DOM_FRAGMENT: true,
 };
+// Debian 12's build of the sanitiser asks a variable for the depth of what it is about to clean that it never defines, and
+// fails. Depths are counted from there on.
+window.shadowNode ??= Object.freeze({__depth: 0});
 const safe = (html) => window.DOMPurify.sanitize(html, ALLOWED);
 
 let highlighting = null;

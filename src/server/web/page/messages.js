@@ -16,11 +16,11 @@ function pretty(json) {
 
 const seconds = (value) => (value < 10 ? `${value.toFixed(2)} s` : `${value.toFixed(0)} s`);
 function money(value, currency) {
-  const digits = value >= 1 ? 2 : Math.min(8, 2 - Math.floor(Math.log10(value || 1)));
-  return `${currency}${value.toFixed(value > 0 ? digits : 2)}`;
+  const digits = value >= 1 || value === 0 ? 2 : Math.min(9, 1 - Math.floor(Math.log10(value))); // two that say something
+  return `${currency}${value.toFixed(Math.max(2, digits))}`;
 }
 
-const ENDS = {length: 'cut off at the most tokens', stopped: 'stopped', content_filter: 'withheld'};
+const ENDS = {length: 'cut off at the limit of tokens', stopped: 'stopped', content_filter: 'withheld'};
 
 function figures(message, prices) {
   const {stats} = message;

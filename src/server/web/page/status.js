@@ -91,23 +91,24 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 
 // What each chart draws: names, and values of a reading, the one before it and the one a minute before.
 const CHARTS = {
-  'chart-tokens': {series: ['Answers', 'Prompts'], values: (now, before) => [rate(now, before, METRICS.outputTokens), rate(now, before, METRICS.promptTokens)]},
-  'chart-requests': {series: ['Running', 'Waiting'], values: (now) => [now.sum(METRICS.running), now.sum(METRICS.waiting)]},
+  'chart-tokens': {series: ['Answers', 'Prompts (right)'], values: (now, before) => [rate(now, before, METRICS.outputTokens), rate(now, before, METRICS.promptTokens)]},
+  'chart-requests': {series: ['Running', 'Waiting'], oneScale: true, values: (now) => [now.sum(METRICS.running), now.sum(METRICS.waiting)]},
   'chart-latency': {
-    series: ['First token (ms)', 'Between tokens (ms)'],
+    series: ['First token (ms)', 'Between tokens (ms, right)'],
     values: (now, before, minute) => [quantile(now, minute, METRICS.firstToken, 0.5), quantile(now, minute, METRICS.betweenTokens, 0.5)].map((value) => (value === null ? null : value * 1000)),
   },
   'chart-cache': {series: ['Cached (%)'], values: (now, before, minute) => [cachedShare(now, minute)].map((value) => (value === null ? null : value * 100))},
 };
 const charts = new Map();
 
-function makeChart(id, {series}) {
+function makeChart(id, {series, oneScale}) {
   const colours = [colour('--accent'), colour('--code-name')];
+  const axis = {beginAtZero: true, suggestedMax: 1, ticks: {color: colour('--quiet'), maxTicksLimit: 5, precision: 0}};
   return new window.Chart(byId(id), {
     type: 'line',
     data: {
       labels: [],
-      datasets: series.map((label, index) => ({label, data: [], borderColor: colours[index], backgroundColor: `${colours[index]}1f`, fill: index === 0, borderWidth: 2, pointRadius: 0, tension: 0.25, spanGaps: false})),
+      datasets: series.map((label, index) => ({label, data: [], borderColor: colours[index], backgroundColor: `${colours[index]}1f`, fill: index === 0, borderWidth: 2, pointRadius: 0, tension: 0.25, yAxisID: index > 0 && !oneScale ? 'right' : 'y'})),
     },
     options: {
       animation: false,
@@ -115,9 +116,10 @@ function makeChart(id, {series}) {
       interaction: {mode: 'index', intersect: false},
       scales: {
         x: {ticks: {color: colour('--quiet'), maxTicksLimit: 5, maxRotation: 0}, grid: {display: false}, border: {display: false}},
-        y: {beginAtZero: true, suggestedMax: 1, ticks: {color: colour('--quiet'), maxTicksLimit: 5, precision: 0}, grid: {color: colour('--line'), drawBorder: false}},
+        y: {...axis, grid: {color: colour('--line'), drawBorder: false}},
+        right: {...axis, position: 'right', display: series.length > 1 && !oneScale, grid: {display: false, drawBorder: false}},
       },
-      plugins: {legend: {display: series.length > 1, position: 'bottom', labels: {color: colour('--quiet'), boxWidth: 10, boxHeight: 10, usePointStyle: true}}},
+      plugins: {legend: {display: series.length > 1, position: 'bottom', labels: {color: colour('--quiet'), boxWidth: 14, boxHeight: 1}}},
     },
   });
 }
