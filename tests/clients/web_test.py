@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The web page in headless Chromium, against a server that only pretends.
 
+    tests/clients/web_test [--screenshots FOLDER] [NAME…]      builds what it needs, then runs
     tests/clients/web_test.py WRITE_WEB_FILES [--screenshots FOLDER] [NAME…]
 
 WRITE_WEB_FILES is the program of that name in a build with tests. Needs Debian's chromium and `pip install playwright`.
@@ -84,7 +85,7 @@ def test_send_and_stream(visit):
     visit.ask("Hello there")
     visit.wait_done()
     expect(visit.answer()).to_have_text("You said: Hello there")
-    figures = page.locator(".figures").last.inner_text()
+    figures = page.locator(".figures").last.inner_text().replace("\u00a0", " ")
     assert "4 tokens" in figures and "first after" in figures and "$" in figures, figures
     visit.ask("And again")
     visit.wait_done()
@@ -113,7 +114,7 @@ def test_stop(visit):
     page.get_by_role("button", name="Stop", exact=True).click()
     visit.wait_done()
     expect(page.locator(".figures").last).to_contain_text("stopped")
-    rate = float(re.search(r"([\d.]+) tokens/s", page.locator(".figures").last.inner_text())[1])
+    rate = float(re.search(r"([\d.]+)\\stokens/s", page.locator(".figures").last.inner_text())[1])
     assert 20 < rate < 40, rate  # the server sends one each 30 ms
     assert visit.server.cancelled.wait(5), "the server did not see that nobody listens"
     text = visit.answer().inner_text()
@@ -237,6 +238,10 @@ def test_conversations_survive(visit):
     page.reload()
     expect(visit.answer()).to_have_text("You said: Second talk")
     page.get_by_role("button", name="First talk", exact=True).click()
+    expect(visit.answer()).to_have_text("You said: First talk")
+    page.go_back()
+    expect(visit.answer()).to_have_text("You said: Second talk")
+    page.go_forward()
     expect(visit.answer()).to_have_text("You said: First talk")
     page.locator("#conversations li.current").hover()
     page.get_by_role("button", name="Rename First talk").click()

@@ -209,6 +209,10 @@ byId('model').addEventListener('change', () => {
   store.saveSettings({...store.settings(), model: byId('model').value});
   show();
 });
+addEventListener('hashchange', () => {
+  const id = location.hash.slice(1);
+  if (id !== conversation.id && store.loadConversation(id)) open(id); // the browser's way back
+});
 addEventListener('storage', (event) => {
   if (store.isConversationKey(event.key)) sidebar.show(conversation.id);
 });

@@ -34,7 +34,7 @@ function figures(message, prices) {
     if (price !== null) parts.push(money(price, prices.currency));
   }
   const title = stats && stats.prompt !== null ? `Prompt: ${stats.prompt} tokens, ${stats.cached} of them cached` : '';
-  return element('span', {class: 'figures', title}, parts.join(' · '));
+  return element('span', {class: 'figures', title}, parts.map((part) => part.replace(/ /g, '\u00a0')).join(' · '));
 }
 
 function toolCall(call, isFinal) {
