@@ -114,7 +114,7 @@ def test_stop(visit):
     page.get_by_role("button", name="Stop", exact=True).click()
     visit.wait_done()
     expect(page.locator(".figures").last).to_contain_text("stopped")
-    rate = float(re.search(r"([\d.]+)\\stokens/s", page.locator(".figures").last.inner_text())[1])
+    rate = float(re.search(r"([\d.]+)\stokens/s", page.locator(".figures").last.inner_text())[1])
     assert 20 < rate < 40, rate  # the server sends one each 30 ms
     assert visit.server.cancelled.wait(5), "the server did not see that nobody listens"
     text = visit.answer().inner_text()
@@ -463,7 +463,7 @@ def main():
     parser.add_argument("write_web_files")
     parser.add_argument("--screenshots")
     parser.add_argument("names", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     tests = {name: test for name, test in globals().items() if name.startswith("test_")}
     chosen = options.names or list(tests)
     failed = []
