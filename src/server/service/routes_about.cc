@@ -7,6 +7,7 @@
 #include "server/api/model_list.h"
 #include "server/api/openapi.h"
 #include "server/service/service.h"
+#include "server/web/web_files.h"
 
 namespace paddock::server {
 namespace {
@@ -136,6 +137,27 @@ void Service::metrics(const CallPointer& call) {
   }
   net::Response response{200, {}, metrics_.text(now)};
   response.headers.set("content-type", "text/plain; version=0.0.4; charset=utf-8");
+  answer(call, std::move(response));
+}
+
+// A file of the web page. The browser that has it asks whether it is still the same.
+void Service::page(const CallPointer& call) {
+  const web::WebFile& file = *web::find_web_file(call->route->pattern);
+  const bool packed = !file.gzip.empty() &&
+                      call->request.headers.find("accept-encoding").value_or("").find("gzip") != std::string_view::npos;
+  const std::string_view etag = packed ? file.gzip_etag : file.etag;
+  net::Response response;
+  for (const web::WebHeader& header : web::web_headers()) response.headers.set(header.name, std::string(header.value));
+  response.headers.set("content-type", std::string(file.content_type));
+  response.headers.set("etag", std::string(etag));
+  response.headers.set("cache-control", "no-cache");
+  response.headers.set("vary", "accept-encoding");
+  if (call->request.headers.find("if-none-match").value_or("").find(etag) != std::string_view::npos) {
+    response.status = 304;
+  } else {
+    if (packed) response.headers.set("content-encoding", "gzip");
+    response.body = std::string(packed ? file.gzip : file.content);
+  }
   answer(call, std::move(response));
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "server/api/parse.h"
+#include "server/web/web_files.h"
 
 namespace paddock::server {
 namespace {
@@ -54,6 +55,9 @@ void Service::add_routes() {
   add("GET", "/v1/responses/{response_id}", "inference", &Service::show_response);
   add("DELETE", "/v1/responses/{response_id}", "inference", &Service::erase_response);
   add("GET", "/v1/responses/{response_id}/input_items", "inference", &Service::show_input_items);
+  // Browsers ask for the key themselves, once, when a page needs one.
+  for (const web::WebFile& file : web::web_files())
+    add("GET", std::string(file.path).c_str(), "any key", &Service::page);
   // Bodies to be read, texts to be tokenised.
   add("POST", "/v1/chat/completions", "inference", &Service::chat);
   add("POST", "/v1/chat/completions/render", "any key", &Service::render);

@@ -105,6 +105,7 @@ class Service {
   void ready(const CallPointer& call);
   void metrics(const CallPointer& call);
   void openapi(const CallPointer& call);
+  void page(const CallPointer& call);
 
   const ServiceOptions options_;
   const std::vector<std::unique_ptr<LoadedModel>> models_;
