@@ -161,6 +161,6 @@ void Service::page(const CallPointer& call) {
   answer(call, std::move(response));
 }
 
-void Service::openapi(const CallPointer& call) { answer(call, json_response(write_openapi(options_.version))); }
+void Service::openapi(const CallPointer& call) { answer(call, json_response(write_openapi(options_.version, Json::object()))); }
 
 }  // namespace paddock::server
