@@ -256,6 +256,20 @@ TEST_F(KeyStoreTest, LimitsSurviveARestart) {
   EXPECT_TRUE(store->try_begin(principal, "scout", {100, 100}));
 }
 
+TEST_F(KeyStoreTest, ARequestThatRanWhenTheProcessEndedCountsInItsMinute) {
+  const std::string text =
+      create(key_named("web", {.requests_per_minute = 2, .tokens_per_minute = 100, .tokens_per_day = 100}));
+  const auto store = open();
+  const auto running = store->try_begin(*store->authenticate(text), "scout", {30, 30});
+  ASSERT_TRUE(running);
+  const auto after = open();  // as the next process finds the file
+  const Principal principal = *after->authenticate(text);
+  EXPECT_EQ(after->state(principal).requests->remaining, 1);
+  EXPECT_EQ(after->state(principal).tokens->remaining, 40);
+  time_.pass_seconds(60);
+  EXPECT_TRUE(after->try_begin(principal, "scout", {50, 50}));  // of the day it has used nothing
+}
+
 TEST_F(KeyStoreTest, TheClockSetBackWhileItRuns) {
   const std::string text = create(key_named("web", {.requests_per_minute = 2, .tokens_per_day = 100}));
   const auto store = open();
