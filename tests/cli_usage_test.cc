@@ -54,7 +54,8 @@ TEST(CliUsage, WrongUsageIsTwo) {
     Arguments arguments;
     const char* sentence;
   } cases[] = {
-      {{}, "expected a command: chat, run, score, perplexity, tokenize, render, inspect, bench, keys, audit; found none"},
+      {{},
+       "expected a command: chat, run, score, perplexity, tokenize, render, inspect, bench, keys, audit; found none"},
       {{"sing"}, "found \"sing\""},
       {{"--loud"}, "--loud (see paddock --help)"},
       {{"run"}, "MODEL is required (see paddock run --help)"},

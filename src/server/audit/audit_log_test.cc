@@ -42,6 +42,7 @@ class AuditLogTest : public testing::Test {
     folder_ = scratch_ / "audit";
   }
   ~AuditLogTest() override {
+    ::umount2(folder_.c_str(), MNT_DETACH);  // of a test that ended early
     std::error_code ignored;
     fs::remove_all(scratch_, ignored);
   }

@@ -41,6 +41,7 @@ class KeyStoreTest : public testing::Test {
     path_ = scratch_ / "state" / "keys.db";
   }
   ~KeyStoreTest() override {
+    ::umount2(path_.parent_path().c_str(), MNT_DETACH);  // of a test that ended early
     std::error_code ignored;
     fs::remove_all(scratch_, ignored);
   }
