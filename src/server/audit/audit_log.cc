@@ -114,7 +114,7 @@ class AuditLog::State {
   int64_t lost_untold_ = 0;  // of these, not yet said in the log
   std::string trouble_;
 
-  std::condition_variable stop_or_interval_;
+  std::condition_variable group_changed_;  // there is something to sync, or the log is closed
   bool stops_ = false;
   std::thread groups_;
 };
@@ -153,7 +153,7 @@ AuditLog::State::~State() {
     const std::lock_guard lock(mutex_);
     stops_ = true;
   }
-  stop_or_interval_.notify_all();
+  group_changed_.notify_all();
   if (groups_.joinable()) groups_.join();
   if (segment_ == nullptr) return;  // was never open
   Lock lock(mutex_);
@@ -231,6 +231,8 @@ Result<void> AuditLog::State::append(const Record& record) {
     keep_waiting(std::move(entry));
   else if (options_.group_ms == 0)
     done = sync_up_to(last_.sequence, &lock);
+  else
+    group_changed_.notify_one();
   return judge(done);
 }
 
@@ -259,7 +261,8 @@ Result<void> AuditLog::State::sync_up_to(int64_t sequence, Lock* lock) {
 void AuditLog::State::sync_in_groups() {
   Lock lock(mutex_);
   while (!stops_) {
-    stop_or_interval_.wait_for(lock, std::chrono::milliseconds(options_.group_ms), [&] { return stops_; });
+    group_changed_.wait(lock, [&] { return stops_ || on_disk_.sequence < last_.sequence; });
+    group_changed_.wait_for(lock, std::chrono::milliseconds(options_.group_ms), [&] { return stops_; });
     if (const auto done = sync_up_to(last_.sequence, &lock); !done) static_cast<void>(judge(done));
   }
 }

@@ -11,7 +11,8 @@
 //
 // When the disk is full. A record that cannot be written waits in memory, and goes into the log before the next as soon
 // as there is room again; until then admit() refuses new requests (kRefuse) or not (kContinue). What does not fit into
-// the memory for waiting records is lost, counted, and the count is written into the log.
+// the memory for waiting records is lost, counted, and the count is written into the log. The end of the process loses
+// what waits.
 //
 // After a crash. Bytes behind the last whole record are cut off when the log is opened again, with a record that says
 // how many they were and what their hash was. A log that lacks records which its head names is not opened.

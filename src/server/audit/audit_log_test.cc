@@ -27,6 +27,7 @@ namespace paddock::server::audit {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -41,6 +42,7 @@ class AuditLogTest : public testing::Test {
     folder_ = scratch_ / "audit";
   }
   ~AuditLogTest() override {
+    ::umount2(folder_.c_str(), MNT_DETACH);  // of a test that ended early
     std::error_code ignored;
     fs::remove_all(scratch_, ignored);
   }
@@ -224,6 +226,7 @@ TEST_F(AuditLogTest, ATornRecordIsCutAndToldOf) {
     const auto all = records();
     ASSERT_EQ(all.size(), 5u);
     EXPECT_EQ(all[3]["kind"], "cut");
+    EXPECT_THAT(verify_log(folder_)->notes, ElementsAre(HasSubstr("1 records say that a torn record was cut off")));
     EXPECT_EQ(all[3]["bytes"], length);
     EXPECT_EQ(all[3]["sha256"], auth::to_hex(auth::sha256(good.substr(last_line, length))));
     overwrite(head_path(folder_), head_text({3, *auth::digest_from_hex(all[2]["hash"].get<std::string>())}));
@@ -372,6 +375,7 @@ TEST_F(AuditLogTest, FullDiskGoesOnByPolicyAndCountsWhatIsLost) {
   ASSERT_EQ(static_cast<int64_t>(all.size()), 1 + before.waiting + 1 + 1);
   EXPECT_EQ(all[all.size() - 2]["kind"], "lost");
   EXPECT_EQ(all[all.size() - 2]["records"], before.lost);
+  EXPECT_THAT(verify_log(folder_)->notes, Contains(HasSubstr("1 records say that others were lost")));
   EXPECT_THAT(findings(), IsEmpty());
 }
 

@@ -117,4 +117,13 @@ std::optional<ReadLink> read_link(std::string_view line) {
   return ReadLink{*sequence, *previous, *hash, auth::sha256(hashed) == *hash};
 }
 
+std::string_view kind_of(std::string_view line) {
+  constexpr std::string_view kKindBegin = ",\"kind\":\"";
+  const size_t found = line.find(kKindBegin);  // before it stand only numbers and the time
+  if (found == std::string_view::npos) return {};
+  const std::string_view rest = line.substr(found + kKindBegin.size());
+  const size_t end = rest.find('"');
+  return end == std::string_view::npos ? std::string_view() : rest.substr(0, end);
+}
+
 }  // namespace paddock::server::audit

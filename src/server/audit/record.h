@@ -73,4 +73,7 @@ struct ReadLink {
 };
 std::optional<ReadLink> read_link(std::string_view line);  // without its newline
 
+// "request" or an event's kind; empty when it is not where next_line() puts it.
+std::string_view kind_of(std::string_view line);
+
 }  // namespace paddock::server::audit

@@ -21,11 +21,32 @@ constexpr std::chrono::milliseconds kMoment{50};
 struct Reading {
   ChainChecker checker;
   size_t torn_bytes = 0;
+  int64_t cuts = 0;    // records that tell of torn ones
+  int64_t losses = 0;  // records that tell of lost ones
+
+  void feed(std::optional<std::string_view> line, const std::string& place) {
+    if (!line) return checker.feed_oversized(place);
+    checker.feed(*line, place);
+    const std::string_view kind = kind_of(line->substr(0, kKindIsWithin));
+    cuts += kind == "cut" ? 1 : 0;
+    losses += kind == "lost" ? 1 : 0;
+  }
+
+ private:
+  static constexpr size_t kKindIsWithin = 100;  // of the line's bytes
 };
+
+void add_notes(const Reading& reading, Verification* done) {
+  if (reading.cuts > 0)
+    done->notes.push_back(fmt::format(
+        "{} records say that a torn record was cut off when the log was opened after a crash", reading.cuts));
+  if (reading.losses > 0)
+    done->notes.push_back(fmt::format("{} records say that others were lost while the disk was full", reading.losses));
+}
 
 Result<Reading> read_chain(const std::vector<fs::path>& files, bool is_folder, const std::optional<Link>& head,
                            const std::optional<Digest>& wanted) {
-  Reading reading{ChainChecker(!is_folder), 0};
+  Reading reading{.checker = ChainChecker(!is_folder)};
   if (head) reading.checker.expect(*head);
   if (wanted) reading.checker.expect_hash(*wanted);
   std::string last_name;
@@ -36,11 +57,7 @@ Result<Reading> read_chain(const std::vector<fs::path>& files, bool is_folder, c
     last_name = name;
     reading.torn_bytes =
         TRY(read_lines(file, [&](std::optional<std::string_view> line, int64_t number) -> Result<void> {
-          const std::string place = fmt::format("{} line {}", name, number);
-          if (line)
-            reading.checker.feed(*line, place);
-          else
-            reading.checker.feed_oversized(place);
+          reading.feed(line, fmt::format("{} line {}", name, number));
           return {};
         }));
   }
@@ -100,6 +117,7 @@ Result<Verification> verify_log(const fs::path& path, const std::optional<Digest
                       checker.wanted_at()};
     if (!is_folder && done.records == 0 && done.is_intact())
       return error(ErrorCode::kBadFile, "{}: expected a segment of an audit log, found no record", path.string());
+    add_notes(reading, &done);
     if (!head) add_head_finding(&done, head.error().message);
     if (is_folder && head && !*head)
       add_head_finding(&done, fmt::format("{}: missing: nobody can tell whether records at the end are cut off",

@@ -41,6 +41,7 @@ class KeyStoreTest : public testing::Test {
     path_ = scratch_ / "state" / "keys.db";
   }
   ~KeyStoreTest() override {
+    ::umount2(path_.parent_path().c_str(), MNT_DETACH);  // of a test that ended early
     std::error_code ignored;
     fs::remove_all(scratch_, ignored);
   }
@@ -256,6 +257,20 @@ TEST_F(KeyStoreTest, LimitsSurviveARestart) {
   EXPECT_TRUE(store->try_begin(principal, "scout", {100, 100}));
 }
 
+TEST_F(KeyStoreTest, ARequestThatRanWhenTheProcessEndedCountsInItsMinute) {
+  const std::string text =
+      create(key_named("web", {.requests_per_minute = 2, .tokens_per_minute = 100, .tokens_per_day = 100}));
+  const auto store = open();
+  const auto running = store->try_begin(*store->authenticate(text), "scout", {30, 30});
+  ASSERT_TRUE(running);
+  const auto after = open();  // as the next process finds the file
+  const Principal principal = *after->authenticate(text);
+  EXPECT_EQ(after->state(principal).requests->remaining, 1);
+  EXPECT_EQ(after->state(principal).tokens->remaining, 40);
+  time_.pass_seconds(60);
+  EXPECT_TRUE(after->try_begin(principal, "scout", {50, 50}));  // of the day it has used nothing
+}
+
 TEST_F(KeyStoreTest, TheClockSetBackWhileItRuns) {
   const std::string text = create(key_named("web", {.requests_per_minute = 2, .tokens_per_day = 100}));
   const auto store = open();
@@ -336,6 +351,42 @@ TEST_F(KeyStoreTest, LimitsHoldUnderConcurrency) {
   EXPECT_LE(counted->most_running, 3);
   EXPECT_GT(counted->requests, 3);
   EXPECT_EQ(store->unwritten_requests(), 0);
+}
+
+TEST_F(KeyStoreTest, TheCommandLineAndAServerAtTheSameTime) {
+  const std::string text = create(key_named("web", {.requests_per_minute = 1'000'000}));
+  const auto store = open();
+  const Principal principal = *store->authenticate(text);
+  std::atomic<bool> stops = false;
+  std::atomic<int64_t> finished = 0;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 2; ++thread)
+    threads.emplace_back([&] {
+      while (!stops) {
+        auto permit = store->try_begin(principal, "scout", {1, 1});
+        ASSERT_TRUE(permit) << permit.error().message;
+        const auto done = permit->finish({1, 0, 1});
+        ASSERT_TRUE(done) << done.error().message;
+        ++finished;
+        moment();  // looks for changes every time
+      }
+    });
+  Database database = administer();
+  Key key = *find_key(&database, "web");
+  for (int change = 0; change < 30; ++change) {
+    key.limits.tokens_per_day = 1'000'000'000 + change;
+    const auto changed = change_key(&database, key);
+    EXPECT_TRUE(changed) << changed.error().message;
+    EXPECT_TRUE(read_usage(&database, {}));
+  }
+  stops = true;
+  for (std::thread& thread : threads) thread.join();
+  int64_t written = 0;
+  const auto rows = read_usage(&database, {});
+  for (const UsageRow& row : *rows) written += row.sum.requests;
+  EXPECT_EQ(written, finished);
+  ASSERT_TRUE(store->reload());
+  EXPECT_EQ(store->authenticate(text)->key()->limits.tokens_per_day, 1'000'000'029);
 }
 
 // A child uses a key, and tells of each request whose usage finish() has written; then it is killed at some moment.
