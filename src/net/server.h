@@ -25,8 +25,9 @@ struct Limits {
   size_t all_body_bytes = size_t{1} << 30;  // of requests that are being received or answered, together
   int connections = 4096;
   int connections_per_address = 256;  // an IPv6 /64 counts as one address; local sockets are not counted
-  std::chrono::milliseconds header_time{
-      10000};  // from the first byte (TLS: the handshake; new connections: from opening) to the last
+  // To the last byte of a head: from its first, or for a connection's first request from its opening. With TLS, a
+  // handshake has as long.
+  std::chrono::milliseconds header_time{10000};
   std::chrono::milliseconds body_time{120000};
   // A body is given this long and a second more for each body_bytes_per_second that have come, and never more than
   // body_time.
@@ -56,8 +57,8 @@ struct ServerCallbacks {
   std::function<std::optional<Response>(const Request&)> refuse_early;
 
   // Optional: the answer for what the server itself refuses: 400, 408, 413, 417, 431, 500 (a handler that gave no
-  // answer), 503 (Limits::connections, connections_per_address, all_body_bytes). The connection is closed behind it.
-  // Default: the sentence as text. `peer` is who sent it.
+  // answer), 503 (Limits::connections, connections_per_address, all_body_bytes). The connection is closed behind all
+  // but 500. Default: the sentence as text. `peer` is who sent it.
   std::function<Response(const Refusal&, const Peer& peer)> refusal;
 };
 
