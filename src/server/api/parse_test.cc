@@ -354,6 +354,12 @@ TEST(ParseChat, BoundsDepthAndSize) {
   const auto too_large = parse_chat(large, {.body_bytes = 1 << 20});
   ASSERT_FALSE(too_large);
   EXPECT_EQ(http_status(too_large.error().kind, Dialect::kOpenAi), 413);
+  const std::string text = std::string(2000, ',') + "\\\"" + std::string(2000, '[');
+  const std::string chat = R"({"model":"m","messages":[{"role":"user","content":")";
+  EXPECT_TRUE(parse_chat(chat + text + "\"}]}", {.values = 1000}));
+  const auto crowded = parse_chat(chat + "a\"}],\"x\":[1" + std::string(2000, ',') + "]}", {.values = 1000});
+  ASSERT_FALSE(crowded);
+  EXPECT_EQ(http_status(crowded.error().kind, Dialect::kOpenAi), 413);
 }
 
 TEST(Parse, TakesJsonOnly) {
