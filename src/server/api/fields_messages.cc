@@ -147,6 +147,16 @@ Shape output_config() {
                  refused("effort", "the model has one way to answer", {"\"high\""})});
 }
 
+Shape context_management() {
+  const Field keep = without_effect("keep", anything(), "there is no thinking to clear");
+  return object({honoured(
+      "edits", list(tagged("type", {known("clear_thinking_20251015", {keep}),
+                                    refused_case("clear_tool_uses_20250919",
+                                                 "conversations are not cut here; leave them out yourself"),
+                                    refused_case("compact_20260112", "conversations are not compacted here")}),
+                    0, 16))});
+}
+
 // What counting and answering have in common.
 std::vector<Field> prompt_fields() {
   return {
@@ -162,7 +172,7 @@ std::vector<Field> prompt_fields() {
       cache_control(),
       honoured("speed", words({"standard"}), "all requests are of one speed"),
       refused("mcp_servers", "the server calls no others", {"[]"}),
-      refused("context_management", "conversations are not cut here"),
+      honoured("context_management", context_management(), "there is no thinking to clear; nothing else is cut"),
       refused("user_profile_id", "there are no profiles here"),
       refused("workspace_id", "there are no workspaces here"),
   };

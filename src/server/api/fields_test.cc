@@ -127,8 +127,8 @@ const std::map<std::string, const char*>& samples() {
 
 // Honoured because the one value that they admit is what happens anyway.
 const std::set<std::string>& single_valued() {
-  static const std::set<std::string> all = {"verbosity", "service_tier", "modalities", "truncation",
-                                            "speed",     "thinking",     "reasoning"};
+  static const std::set<std::string> all = {"verbosity", "service_tier",       "modalities", "truncation",
+                                            "speed",     "context_management", "thinking",   "reasoning"};
   return all;
 }
 

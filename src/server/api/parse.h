@@ -16,7 +16,8 @@ class ResponseStore;
 
 struct ParseLimits {
   size_t body_bytes = 32 << 20;
-  int depth = 64;  // arrays and objects inside each other
+  int depth = 64;           // arrays and objects inside each other
+  size_t values = 1 << 20;  // in all: an empty list of two bytes takes fifty in memory
 };
 
 // Bodies are JSON and say so. Anything else is a 415: a web page of somebody else's could send it without asking.

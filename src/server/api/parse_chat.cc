@@ -107,7 +107,11 @@ ApiResult<void> read_completion_prompts(const Json& prompt, CompletionRequest& r
     return {};
   }
   for (const Json& one : prompt) add(one);
-  return {};
+  if (request.choice_count() <= shared_fields::kMostChoices) return {};
+  return invalid(
+      "n", "above_max_value",
+      fmt::format("{} prompts with n = {} ask for {} answers; at most {} are allowed", request.prompts.size(),
+                  request.choices, request.choice_count(), shared_fields::kMostChoices));
 }
 
 ApiResult<void> check_best_of(const Json& body, int choices) {

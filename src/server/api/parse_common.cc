@@ -113,6 +113,23 @@ AnswerFormat own_format(const Json& own) {
   return format;
 }
 
+// About how many values a JSON text holds: commas and opening brackets outside of texts.
+size_t value_count(std::string_view body) {
+  size_t count = 1;
+  bool in_text = false;
+  for (size_t index = 0; index < body.size(); ++index) {
+    const char byte = body[index];
+    if (byte == '"') in_text = !in_text;
+    if (in_text && byte == '\\') ++index;
+    if (!in_text && (byte == ',' || byte == '[' || byte == '{')) ++count;
+  }
+  return count;
+}
+
+tl::unexpected<ApiError> too_large(std::string message) {
+  return tl::unexpected(ApiError{.kind = ApiErrorKind::kTooLarge, .message = std::move(message)});
+}
+
 constexpr std::string_view kReservedVariables[] = {"messages", "tools", "add_generation_prompt"};
 
 ApiResult<void> add_variables(const Json& body, Json& conversation) {
@@ -136,9 +153,10 @@ ApiResult<void> add_variables(const Json& body, Json& conversation) {
 ApiResult<Json> parse_body(std::string_view body, const Shape& shape, const ParseLimits& limits,
                            std::vector<std::string>& unknown) {
   if (body.size() > limits.body_bytes)
-    return tl::unexpected(ApiError{.kind = ApiErrorKind::kTooLarge,
-                                   .message = fmt::format("The request body has {} bytes; at most {} are allowed",
-                                                          body.size(), limits.body_bytes)});
+    return too_large(
+        fmt::format("The request body has {} bytes; at most {} are allowed", body.size(), limits.body_bytes));
+  if (const size_t count = value_count(body); count > limits.values)
+    return too_large(fmt::format("The request body holds {} values; at most {} are allowed", count, limits.values));
   auto json = parse_json(body, "request body", {.depth = limits.depth});
   if (!json) return invalid("", "invalid_json", std::move(json.error().message));
   if (!json->is_object())

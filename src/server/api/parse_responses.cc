@@ -140,15 +140,34 @@ struct StoreView {
   std::string_view owner;
 };
 
-ApiResult<Json> resolved(const Json& item, const StoreView& view, const std::string& path) {
-  if (type_of_item(item) != "item_reference") return item;
-  const std::string id = text_of(item, "id");
-  const auto found = view.store ? view.store->find_item(view.owner, id) : nullptr;
-  if (!found)
-    return invalid(path + ".id", "item_not_found",
-                   fmt::format("{}.id names the item {}, which no stored response has", path, in_quotes(id)));
-  return *found;
-}
+// References stand for items of the store. Each may be named once, so that a short body does not become a huge one.
+class References {
+ public:
+  explicit References(const StoreView& view) : view_(view) {}
+
+  ApiResult<Json> resolve(const Json& item, const std::string& path) {
+    if (type_of_item(item) != "item_reference") return item;
+    const std::string id = text_of(item, "id");
+    if (named_.size() == kMostReferences)
+      return invalid(path, "too_long", fmt::format("{}: at most {} references are allowed", path, kMostReferences));
+    if (!named_.insert(id).second)
+      return invalid(path + ".id", "invalid_value",
+                     fmt::format("{}.id names the item {} again; give each once", path, in_quotes(id)));
+    const auto found = view_.store ? view_.store->find_item(view_.owner, id) : nullptr;
+    if (found) return *found;
+    return tl::unexpected(
+        ApiError{.kind = ApiErrorKind::kNotFound,
+                 .message = fmt::format("{}.id names the item {}, which no stored response has", path, in_quotes(id)),
+                 .param = path + ".id",
+                 .code = "item_not_found"});
+  }
+
+ private:
+  static constexpr size_t kMostReferences = 256;
+
+  StoreView view_;
+  std::unordered_set<std::string> named_;
+};
 
 ApiResult<Json> items_of_turn(const Json& input, const StoreView& view, const Identifiers& identifiers) {
   Json items = Json::array();
@@ -156,8 +175,9 @@ ApiResult<Json> items_of_turn(const Json& input, const StoreView& view, const Id
     items.push_back(named_item({{"type", "message"}, {"role", "user"}, {"content", input}}, identifiers));
     return items;
   }
+  References references(view);
   for (size_t index = 0; index < input.size(); ++index)
-    items.push_back(named_item(TRY(resolved(input[index], view, fmt::format("input[{}]", index))), identifiers));
+    items.push_back(named_item(TRY(references.resolve(input[index], fmt::format("input[{}]", index))), identifiers));
   return items;
 }
 

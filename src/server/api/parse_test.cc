@@ -179,6 +179,12 @@ TEST(ParseResponses, GoesOnWithWhatWasStored) {
   ASSERT_TRUE(referred);
   EXPECT_EQ((*referred->conversation)["messages"][0]["content"][0]["text"], "two");
 
+  const char* twice =
+      R"({"model":"m","input":[{"type":"item_reference","id":"msg_9"},{"type":"item_reference","id":"msg_9"}]})";
+  EXPECT_EQ(parse_responses(twice, &store, "key", counting()).error().param, "input[1].id");
+  const char* nobodys = R"({"model":"m","input":[{"type":"item_reference","id":"msg_9"}]})";
+  EXPECT_EQ(parse_responses(nobodys, &store, "other", counting()).error().kind, ApiErrorKind::kNotFound);
+
   const auto foreign = parse_responses(next, &store, "other", counting());
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().code, "previous_response_not_found");
@@ -297,7 +303,6 @@ TEST(ParseResponses, RefusesWhatIsWrong) {
       {R"({"model":"m","input":[{"type":"web_search_call"}]})", "input[0].type"},
       {R"({"model":"m","input":[{"type":"function_call_output","call_id":"c","output":"x"}]})", "input[0].call_id"},
       {R"({"model":"m","input":[{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]})", "input"},
-      {R"({"model":"m","input":[{"type":"item_reference","id":"nope"}]})", "input[0].id"},
       {R"({"model":"m","input":[{"role":"user","content":[{"type":"input_image"}]}]})",
        "input[0].content[0].image_url"},
       {R"({"model":"m","input":"a","tools":[{"type":"web_search"}]})", "tools[0].type"},
@@ -316,6 +321,7 @@ TEST(ParseCompletions, RefusesWhatIsWrong) {
       {R"({"model":"m","prompt":[1,"a"]})", "prompt[1]"},
       {R"({"model":"m","prompt":[-1]})", "prompt[0]"},
       {R"({"model":"m","prompt":"a","suffix":"b"})", "suffix"},
+      {R"({"model":"m","prompt":["a","b"],"n":100})", "n"},
       {R"({"model":"m","prompt":"a","best_of":3})", "best_of"},
       {R"({"model":"m","prompt":"a","echo":true,"logprobs":1})", "echo"},
   };
@@ -348,6 +354,12 @@ TEST(ParseChat, BoundsDepthAndSize) {
   const auto too_large = parse_chat(large, {.body_bytes = 1 << 20});
   ASSERT_FALSE(too_large);
   EXPECT_EQ(http_status(too_large.error().kind, Dialect::kOpenAi), 413);
+  const std::string text = std::string(2000, ',') + "\\\"" + std::string(2000, '[');
+  const std::string chat = R"({"model":"m","messages":[{"role":"user","content":")";
+  EXPECT_TRUE(parse_chat(chat + text + "\"}]}", {.values = 1000}));
+  const auto crowded = parse_chat(chat + "a\"}],\"x\":[1" + std::string(2000, ',') + "]}", {.values = 1000});
+  ASSERT_FALSE(crowded);
+  EXPECT_EQ(http_status(crowded.error().kind, Dialect::kOpenAi), 413);
 }
 
 TEST(Parse, TakesJsonOnly) {
