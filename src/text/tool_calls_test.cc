@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tool_calls.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -160,6 +161,41 @@ TEST(ToolCalls, EventsTellACallInOrder) {
                                                 {Kind::kArguments, 1, R"({"a": 1, "b": 2})"},
                                                 {Kind::kCallEnds, 1, ""}}));
   EXPECT_TRUE(parser.finish(false).empty());
+}
+
+// What the events say after each byte: the calls with as much of their arguments as is out.
+TEST(ToolCalls, GuaranteedCallsAreGivenWhileTheyAreWritten) {
+  const std::pair<std::string, std::vector<std::string>> cases[] = {
+      {R"({"name": "get_time", "parameters": {"zone": "Eur\u00f6pe\n", "x": [1, {}]}})",
+       {"get_time", R"(get_time{"zone": "Eur)", "get_time{\"zone\": \"Eurö", R"(get_time{"zone": "Euröpe\n", "x": [1)",
+        R"(get_time{"zone": "Euröpe\n", "x": [1, {}]})"}},
+      {R"({"parameters": {"a": 12}, "name": "add"})", {R"(add{"a": 12})"}},
+      {R"([{"name": "get_time", "arguments": {}}, {"name": "add", "arguments": {"b": "é"}}])",
+       {"get_time{", "get_time{} add", "get_time{} add{\"b\": \"é"}},
+      {"<function=add>{'a': 'x y'}</function>", {"add", R"(add{"a": "x)"}},
+      {"[get_time(), add(a=1)]", {"get_time{}", R"(get_time{} add{"a": 1})"}},
+  };
+  for (const auto& [text, wanted] : cases) {
+    ToolCallParser parser(std::make_shared<const ToolSet>(all_tools()), Calls::kGuaranteed);
+    ParsedToolCalls parsed;
+    std::vector<std::string> seen;
+    for (const char byte : text) {
+      append_events(parsed, parser.push({&byte, 1}));
+      seen.push_back(calls_of(parsed));
+    }
+    append_events(parsed, parser.finish(false));
+    EXPECT_EQ(parsed, parse(text)) << text;
+    for (const std::string& each : wanted) EXPECT_THAT(seen, testing::Contains(each)) << text;
+  }
+}
+
+TEST(ToolCalls, GuaranteedCallsThatAreCutOffStayOpen) {
+  const std::string text = R"({"name": "get_time", "parameters": {"zone": "Eur)";
+  ToolCallParser parser(std::make_shared<const ToolSet>(all_tools()), Calls::kGuaranteed);
+  ParsedToolCalls parsed;
+  append_events(parsed, parser.push(text));
+  for (const ToolCallEvent& event : parser.finish(true)) ADD_FAILURE() << event.text;
+  EXPECT_EQ(parsed, (ParsedToolCalls{"", {{"get_time", R"({"zone": "Eur)"}}}));
 }
 
 TEST(ToolCalls, Strings) {
