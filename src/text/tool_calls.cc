@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tool_calls.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -11,12 +12,14 @@ namespace paddock::text {
 using tools::BlockReader;
 using tools::Step;
 
-ToolCallParser::ToolCallParser(std::shared_ptr<const ToolSet> tools) : tools_(std::move(tools)) {
-  if (!tools_->empty()) fence_.emplace(*tools_);
+ToolCallParser::ToolCallParser(std::shared_ptr<const ToolSet> tools, Calls certainty)
+    : tools_(std::move(tools)), certainty_(certainty) {
+  if (!tools_->empty() && certainty == Calls::kMayFail) fence_.emplace(*tools_);
 }
 
 std::vector<ToolCallEvent> ToolCallParser::push(std::string_view piece) {
   read(characters_.push(piece));
+  give_early();
   return take_events();
 }
 
@@ -78,6 +81,8 @@ void ToolCallParser::take_in_block(char byte) {
 
 void ToolCallParser::begin_block(char byte, bool is_in_place) {
   block_.emplace(byte, *tools_);
+  given_of_block_ = 0;
+  call_is_open_ = false;
   block_length_ = 1;
   block_is_in_place_ = is_in_place;
   undecided_ += byte;
@@ -98,7 +103,7 @@ void ToolCallParser::end_block() {
   } else {
     pending_ = {std::move(calls), undecided_.size(), block_is_in_place_, may_be_link};
   }
-  if (pending_->is_in_place && !may_be_link) accept();
+  if ((pending_->is_in_place && !may_be_link) || certainty_ == Calls::kGuaranteed) accept();
 }
 
 // True when the byte has been dealt with.
@@ -153,15 +158,17 @@ void ToolCallParser::note_line(char byte) {
 // The pending block counts.
 void ToolCallParser::accept() {
   give_calls(pending_->calls);
+  given_of_block_ = 0;
   undecided_.erase(0, pending_->end);
   pending_.reset();
   is_between_ = true;
   begins_line_ = true;
 }
 
-// Nothing undecided is a call.
+// Nothing undecided is a call. What has been given out as one in spite of that, against the guarantee, is not content
+// too.
 void ToolCallParser::release() {
-  append_content(undecided_);
+  if (!call_is_open_ && given_of_block_ == 0) append_content(undecided_);
   undecided_.clear();
   pending_.reset();
   is_between_ = false;
@@ -171,15 +178,36 @@ void ToolCallParser::append_content(std::string_view text) {
   for (const char byte : text) content_.append(byte);
 }
 
-void ToolCallParser::give_calls(const std::vector<ToolCall>& calls) {
-  content_.note_call();
-  give_content();
-  for (const ToolCall& call : calls) {
-    const size_t index = calls_given_++;
-    events_.push_back({ToolCallEvent::Kind::kCallBegins, index, call.name});
-    events_.push_back({ToolCallEvent::Kind::kArguments, index, call.arguments});
-    events_.push_back({ToolCallEvent::Kind::kCallEnds, index, {}});
+// The calls of a block, as far as they have not been given out: those that are complete, and one that is not.
+void ToolCallParser::give_calls(const std::vector<ToolCall>& calls, const std::optional<OpenToolCall>& open) {
+  for (; given_of_block_ < calls.size(); ++given_of_block_) {
+    const ToolCall& call = calls[given_of_block_];
+    give_open({call.name, call.arguments});
+    events_.push_back({ToolCallEvent::Kind::kCallEnds, calls_given_++, {}});
+    call_is_open_ = false;
   }
+  if (open) give_open(*open);
+}
+
+void ToolCallParser::give_open(const OpenToolCall& call) {
+  if (!call_is_open_) {
+    content_.note_call();
+    give_content();
+    events_.push_back({ToolCallEvent::Kind::kCallBegins, calls_given_, std::string(call.name)});
+    call_is_open_ = true;
+    open_arguments_given_ = 0;
+  }
+  const std::string_view more = call.arguments.substr(std::min(open_arguments_given_, call.arguments.size()));
+  if (more.empty()) return;
+  events_.push_back({ToolCallEvent::Kind::kArguments, calls_given_, std::string(more)});
+  open_arguments_given_ += more.size();
+}
+
+// What is known of a block that is still being read, where nothing can take it back.
+void ToolCallParser::give_early() {
+  if (certainty_ != Calls::kGuaranteed || !block_ || !block_->is_possible()) return;
+  const std::vector<ToolCall>* complete = block_->complete_calls();
+  give_calls(complete != nullptr ? *complete : std::vector<ToolCall>(), block_->open_call());
 }
 
 void ToolCallParser::give_content() {

@@ -36,21 +36,27 @@ struct ToolCallEvent {
   bool operator==(const ToolCallEvent&) const = default;
 };
 
+enum class Calls {
+  kMayFail,     // what looks like a call may turn out to be none
+  kGuaranteed,  // a grammar holds the model to well-formed calls: they are given out while they are being written
+};
+
 // The sum of the events does not depend on how the text was cut into pieces. A call is given out when its block is
-// complete and known to count; no part of it is ever given out as content. Time is linear in the text; memory is
-// bounded by the text, and by kLargestBlock for a block. For one thread at a time.
+// complete and known to count, unless calls are guaranteed; no part of it is ever given out as content. Time is linear
+// in the text; memory is bounded by the text, and by kLargestBlock for a block. For one thread at a time.
 class ToolCallParser {
  public:
   // Bytes; what is longer is content.
   static constexpr size_t kLargestBlock = size_t{16} << 20;
 
   // Without tools nothing is a call, and only the two markers are taken out of the text.
-  explicit ToolCallParser(std::shared_ptr<const ToolSet> tools);
+  explicit ToolCallParser(std::shared_ptr<const ToolSet> tools, Calls certainty = Calls::kMayFail);
 
   // Any bytes: characters may be cut, ill-formed UTF-8 becomes U+FFFD.
   std::vector<ToolCallEvent> push(std::string_view piece);
 
   // The output has ended; `truncated` if for want of room and not because the model ended it. No more may be pushed.
+  // A guaranteed call that was cut off stays as it is: its arguments are no complete JSON then, and it does not end.
   std::vector<ToolCallEvent> finish(bool truncated);
 
  private:
@@ -73,13 +79,16 @@ class ToolCallParser {
   void accept();
   void release();
   void append_content(std::string_view text);
-  void give_calls(const std::vector<ToolCall>& calls);
+  void give_calls(const std::vector<ToolCall>& calls, const std::optional<OpenToolCall>& open = {});
+  void give_open(const OpenToolCall& call);
+  void give_early();
   void give_content();
   void note_line(char byte);
   void finish_block(bool truncated);
   std::vector<ToolCallEvent> take_events();
 
   std::shared_ptr<const ToolSet> tools_;
+  Calls certainty_;
   Utf8Stream characters_;
   tools::Markers markers_;
   std::optional<tools::FencedBlocks> fence_;  // while the whole output may be one
@@ -94,7 +103,10 @@ class ToolCallParser {
   bool is_between_ = false;  // only blanks, separators and markers since a block that counted
   bool begins_line_ = true;  // only blanks since the line began, or a marker or a block before them
 
-  size_t calls_given_ = 0;
+  size_t calls_given_ = 0;           // that have ended
+  size_t given_of_block_ = 0;        // of those, in block_
+  bool call_is_open_ = false;        // one has begun and not ended
+  size_t open_arguments_given_ = 0;  // bytes of its arguments
   std::vector<ToolCallEvent> events_;
 };
 

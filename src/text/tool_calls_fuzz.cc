@@ -43,6 +43,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   text::append_events(parsed, parser.finish(truncated));
   CHECK(parsed == whole);
 
+  // A guarantee that is broken costs the guarantee, and nothing else.
+  text::ToolCallParser trusting(tools, text::Calls::kGuaranteed);
+  text::ParsedToolCalls trusted;
+  for (size_t begin = 0; begin < bytes.size(); begin += portion)
+    text::append_events(trusted, trusting.push(bytes.substr(begin, portion)));
+  text::append_events(trusted, trusting.finish(truncated));
+  CHECK(is_valid_utf8(trusted.content));
+
   CHECK(is_valid_utf8(whole.content));
   CHECK(whole.content.size() <= replace_invalid_utf8(bytes).size());
   size_t length = 0;

@@ -89,8 +89,12 @@ def test_send_and_stream(visit):
     assert "4 tokens" in figures and "first after" in figures and "$" in figures, figures
     visit.ask("And again")
     visit.wait_done()
+    bubble = page.locator(".bubble").first.element_handle()
+    visit.ask("And once more")
+    visit.wait_done()
+    assert bubble.evaluate("node => node.isConnected"), "a message that had not changed was drawn anew"
     sent = visit.server.requests[-1]
-    assert [message["role"] for message in sent["messages"]] == ["user", "assistant", "user"], sent
+    assert [message["role"] for message in sent["messages"]] == ["user", "assistant"] * 2 + ["user"], sent
     assert sent["stream"] is True and sent["stream_options"] == {"include_usage": True} and sent["model"] == "llama-4-scout"
     assert page.title() == "Hello there – Paddock"
 

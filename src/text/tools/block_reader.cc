@@ -32,6 +32,15 @@ std::vector<ToolCall> BlockReader::calls() {
   return {std::get<CallObject>(shape_).call()};
 }
 
+std::vector<ToolCall>* BlockReader::complete_calls() {
+  auto* list = std::get_if<CallList>(&shape_);
+  return list != nullptr && list->is_possible() ? &list->calls() : nullptr;
+}
+
+std::optional<OpenToolCall> BlockReader::open_call() const {
+  return std::visit([](const auto& shape) { return shape.open_call(); }, shape_);
+}
+
 std::vector<ToolCall> BlockReader::calls_at_end(bool truncated) {
   if (!is_possible()) return {};
   if (auto* list = std::get_if<CallList>(&shape_)) return std::move(list->calls());

@@ -127,6 +127,10 @@ Step CallList::end_call() {
   return Step::kMore;
 }
 
+std::optional<OpenToolCall> CallList::open_call() const {
+  return is_possible_ && expect_ == Expect::kObject ? object_->open_call() : std::nullopt;
+}
+
 void CallList::add_positional(std::string_view json) {
   if (!is_possible_) return;
   const std::vector<std::string>& parameters = name_.found()->parameters;

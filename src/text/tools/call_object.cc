@@ -62,6 +62,16 @@ Step CallObject::take_value(char byte) {
   return step == Step::kEnded ? take_structure(byte) : Step::kMore;
 }
 
+std::optional<OpenToolCall> CallObject::open_call() const {
+  if (!is_possible_ || !name_is_complete_) return std::nullopt;
+  OpenToolCall call{name_.found()->name, {}};
+  if (arguments_)
+    call.arguments = *arguments_;
+  else if (expect_ == Expect::kValue && is_arguments_key(key_->value()) && value_->kind() == ValueReader::Kind::kObject)
+    call.arguments = value_->json();
+  return call;
+}
+
 // Another key than those of a call shows early that this is none.
 void CallObject::follow_key() {
   if (is_possible_)
@@ -78,10 +88,10 @@ void CallObject::follow_name() {
 
 void CallObject::end_member() {
   using Kind = ValueReader::Kind;
-  const std::string& key = key_->value();
   if (!is_possible_) return;
+  const std::string& key = key_->value();
   if (key == "name") {
-    is_possible_ = name_.found() != nullptr;
+    is_possible_ = name_is_complete_ = name_.found() != nullptr;
   } else if (key == "type") {
     is_possible_ = value_->kind() == Kind::kString && value_->string() == "function";
   } else if (is_arguments_key(key)) {

@@ -20,6 +20,12 @@ struct ToolCall {
   bool operator==(const ToolCall&) const = default;
 };
 
+// A call of which the beginning is there.
+struct OpenToolCall {
+  std::string_view name;
+  std::string_view arguments;  // later bytes only add to it
+};
+
 namespace tools {
 
 // {"name": f, "parameters": {…}} or "arguments", after its opening bracket.
@@ -29,6 +35,7 @@ class CallObject {
   Step take(char byte);
   bool is_possible() const { return is_possible_; }
   ToolCall call() const { return {name_.found()->name, *arguments_}; }  // once complete and possible
+  std::optional<OpenToolCall> open_call() const;                        // once its name is known
 
  private:
   enum class Expect { kKey, kInKey, kColon, kValue, kCommaOrEnd };
@@ -45,6 +52,7 @@ class CallObject {
   std::unordered_set<std::string> seen_;
   NamePrefix name_;
   size_t name_length_ = 0;  // how much of the name has been compared
+  bool name_is_complete_ = false;
   std::optional<std::string> arguments_;
   bool is_possible_ = true;
 };
@@ -56,6 +64,7 @@ class CallList {
   Step take(char byte);
   bool is_possible() const { return is_possible_; }
   std::vector<ToolCall>& calls() { return calls_; }  // those that are complete
+  std::optional<OpenToolCall> open_call() const;     // of an array of objects
 
  private:
   enum class Expect {
@@ -106,6 +115,7 @@ class CallTag {
   // Whether it is complete but for its end tag.
   bool may_end_here(bool truncated) const;
   ToolCall call();
+  std::optional<OpenToolCall> open_call() const;
 
  private:
   enum class Expect { kBegin, kName, kBody, kInBody, kEnd, kInEnd };
@@ -127,6 +137,8 @@ class BlockReader {
   bool is_possible() const;
   bool is_list() const { return std::holds_alternative<CallList>(shape_); }
   std::vector<ToolCall> calls();                       // once complete and possible
+  std::vector<ToolCall>* complete_calls();             // inside a list; null elsewhere
+  std::optional<OpenToolCall> open_call() const;       // the one that is being read, where it can be told early
   std::vector<ToolCall> calls_at_end(bool truncated);  // when the output ends inside; none where all of it is content
 
  private:

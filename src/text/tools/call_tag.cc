@@ -59,6 +59,11 @@ bool CallTag::may_end_here(bool truncated) const {
   return is_after_body || (!truncated && (expect_ == Expect::kBody || expect_ == Expect::kInEnd));
 }
 
+std::optional<OpenToolCall> CallTag::open_call() const {
+  if (!is_possible_ || expect_ == Expect::kBegin || expect_ == Expect::kName) return std::nullopt;
+  return OpenToolCall{name_.found()->name, body_.json()};
+}
+
 ToolCall CallTag::call() { return {name_.found()->name, has_body_ ? std::move(body_.json()) : "{}"}; }
 
 }  // namespace paddock::text::tools

@@ -48,8 +48,7 @@ size_t hex_digits(char letter, Dialect dialect) {
 
 }  // namespace
 
-void append_json_string(std::string& json, std::string_view text) {
-  json += '"';
+void append_json_escaped(std::string& json, std::string_view text) {
   for (const char byte : text) {
     if (byte == '"' || byte == '\\') {
       json += '\\';
@@ -64,6 +63,11 @@ void append_json_string(std::string& json, std::string_view text) {
       json += byte;
     }
   }
+}
+
+void append_json_string(std::string& json, std::string_view text) {
+  json += '"';
+  append_json_escaped(json, text);
   json += '"';
 }
 

@@ -16,7 +16,10 @@ enum class Dialect {
   kPython,  // lists of calls: more escapes, triple quotes, tuples, a plus before a number
 };
 
-// Appends `text`, which is UTF-8, as a JSON string with its quotes.
+// Appends `text`, which is UTF-8, as the inside of a JSON string.
+void append_json_escaped(std::string& json, std::string_view text);
+
+// The same with its quotes.
 void append_json_string(std::string& json, std::string_view text);
 
 // A string after its opening quote, which may be ' or ". An unknown escape keeps its backslash, surrogates join, and a
@@ -28,6 +31,7 @@ class StringLiteral {
 
   Step take(char byte);  // kEnded is possible for an empty string of Python's, which may have opened a triple quote
   std::string& value() { return value_; }
+  const std::string& value() const { return value_; }
 
  private:
   enum class State { kOpened, kEmptyOrTriple, kBody, kEscape, kHex };

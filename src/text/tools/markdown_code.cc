@@ -11,7 +11,7 @@ bool MarkdownCode::take(char byte, bool begins_line) {
       ++opening_;
       return true;
     }
-    end_opening(byte);
+    end_opening();
   }
   switch (state_) {
     case State::kInline: return take_inline(byte);
@@ -21,8 +21,8 @@ bool MarkdownCode::take(char byte, bool begins_line) {
   }
 }
 
-// The run of marks is over, and `byte` comes next.
-void MarkdownCode::end_opening(char) {
+// The run of marks is over.
+void MarkdownCode::end_opening() {
   const bool may_be_fence = opened_line_ && opening_ >= kLeastFence;
   if (may_be_fence)
     state_ = State::kInfo;

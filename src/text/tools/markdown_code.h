@@ -7,6 +7,8 @@
 
 namespace paddock::text::tools {
 
+inline constexpr size_t kLeastFence = 3;  // marks
+
 class MarkdownCode {
  public:
   // Whether the next byte belongs to code or to what marks it. `begins_line`: only blanks before it in its line.
@@ -15,7 +17,7 @@ class MarkdownCode {
  private:
   enum class State { kText, kOpening, kInline, kInfo, kFence };
 
-  void end_opening(char byte);
+  void end_opening();
   bool take_text(char byte, bool begins_line);
   bool take_inline(char byte);
   bool take_info(char byte);
@@ -29,8 +31,5 @@ class MarkdownCode {
   bool may_close_ = false;    // the line so far closes the fence
   bool info_is_plain_ = true;
 };
-
-// The line that opens a fence: its marks, then a word. Other marks in that line make it no fence.
-inline constexpr size_t kLeastFence = 3;
 
 }  // namespace paddock::text::tools

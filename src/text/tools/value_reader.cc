@@ -15,6 +15,7 @@ Step ValueReader::take(char byte) {
           return leaf.take(byte);
       },
       leaf_);
+  if (step != Step::kRefused) write_string();
   if (step == Step::kMore || step == Step::kRefused) return step;
   end_leaf();
   const Step after = end_value(step);
@@ -31,7 +32,8 @@ Step ValueReader::take_structure(char byte) {
     case Expect::kKey:
     case Expect::kKeyOrEnd:
       if (byte != '"' && byte != '\'') return Step::kRefused;
-      leaf_.emplace<StringLiteral>(byte, dialect_);
+      if (!frames_.back().keys.empty()) json_ += ", ";
+      begin_string(byte);
       leaf_is_key_ = true;
       return Step::kMore;
     case Expect::kColon:
@@ -54,7 +56,7 @@ Step ValueReader::begin_value(char byte) {
   if (byte == '[' || byte == '{' || (byte == '(' && dialect_ == Dialect::kPython)) return open(byte);
   if (byte == '"' || byte == '\'') {
     note_kind(Kind::kString);
-    leaf_.emplace<StringLiteral>(byte, dialect_);
+    begin_string(byte);
   } else if (NumberLiteral::begins(byte, dialect_)) {
     note_kind(Kind::kNumber);
     leaf_.emplace<NumberLiteral>(byte);
@@ -100,13 +102,23 @@ Step ValueReader::end_value(Step step) {
   return Step::kMore;
 }
 
+void ValueReader::begin_string(char quote) {
+  leaf_.emplace<StringLiteral>(quote, dialect_);
+  json_ += '"';
+  written_ = 0;
+}
+
+void ValueReader::write_string() {
+  auto* literal = std::get_if<StringLiteral>(&leaf_);
+  if (literal == nullptr) return;
+  append_json_escaped(json_, std::string_view(literal->value()).substr(written_));
+  written_ = literal->value().size();
+}
+
 void ValueReader::end_leaf() {
   if (auto* literal = std::get_if<StringLiteral>(&leaf_)) {
-    if (leaf_is_key_) {
-      if (!frames_.back().keys.empty()) json_ += ", ";
-      is_sound_ &= frames_.back().keys.insert(literal->value()).second;
-    }
-    append_json_string(json_, literal->value());
+    json_ += '"';
+    if (leaf_is_key_) is_sound_ &= frames_.back().keys.insert(literal->value()).second;
     if (frames_.empty()) string_ = std::move(literal->value());
   } else if (const auto* number = std::get_if<NumberLiteral>(&leaf_)) {
     is_sound_ &= !number->overflows();

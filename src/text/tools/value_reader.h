@@ -26,7 +26,9 @@ class ValueReader {
   // False once the value, though well-formed, is none: a number overflows, or an object has a key twice.
   bool is_sound() const { return is_sound_; }
   Kind kind() const { return kind_; }
-  std::string& json() { return json_; }                  // once complete
+  // What has been read so far, as JSON that later bytes only add to, but for tuples.
+  std::string& json() { return json_; }
+  const std::string& json() const { return json_; }
   const std::string& string() const { return string_; }  // what a value that is a string says, once complete
   // The same while it is being read; null for other values.
   const std::string* open_string();
@@ -46,6 +48,8 @@ class ValueReader {
   Step open(char byte);
   Step close();
   Step end_value(Step step);
+  void begin_string(char quote);
+  void write_string();
   void end_leaf();
   void note_kind(Kind kind);
 
@@ -54,6 +58,7 @@ class ValueReader {
   std::vector<Frame> frames_;
   std::variant<std::monostate, StringLiteral, NumberLiteral, WordLiteral> leaf_;
   bool leaf_is_key_ = false;
+  size_t written_ = 0;  // bytes of a string that are in json_ already
   bool is_sound_ = true;
   Kind kind_ = Kind::kNone;
   std::string json_, string_;

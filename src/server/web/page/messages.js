@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The messages of a conversation as elements. Each is drawn anew when it changes; while an answer streams, that is the last
-// one alone, and not more often than drawing it takes.
+// The messages of a conversation as elements. Each is drawn anew when it changes alone; while an answer streams, that is the
+// last one, and not more often than drawing it takes.
 
 import {cost} from './answer.js';
 import {byId, copyButton, element, icon, iconButton} from './dom.js';
@@ -53,6 +53,7 @@ export class MessageList {
     this.box = byId('messages');
     this.scroller = byId('scroll');
     this.follows = true;
+    this.drawn = new WeakMap(); // message to its element, and of what it was drawn
     this.scroller.addEventListener('scroll', () => this.noteScroll(), {passive: true});
     byId('to-end').addEventListener('click', () => this.toEnd());
   }
@@ -64,8 +65,23 @@ export class MessageList {
     const {messages} = conversation;
     byId('welcome').hidden = messages.length > 0;
     this.box.setAttribute('aria-busy', String(running));
-    this.box.replaceChildren(...messages.map((_, index) => this.draw(index)));
+    messages.forEach((message, index) => this.place(index, this.drawnOnce(message, index)));
+    while (this.box.children.length > messages.length) this.box.lastChild.remove();
     this.keepEnd();
+  }
+
+  // Elements of messages that have not changed stay what they are: their focus and selection stay too, and nobody hears them again.
+  drawnOnce(message, index) {
+    const isLast = index === this.conversation.messages.length - 1;
+    const seen = JSON.stringify([isLast, isLast && this.running, message.content.length, message.error, message.stats, this.prices]);
+    if (this.drawn.get(message)?.seen !== seen) this.drawn.set(message, {seen, node: this.draw(index)});
+    return this.drawn.get(message).node;
+  }
+
+  place(index, node) {
+    const old = this.box.children[index];
+    if (!old) this.box.append(node);
+    else if (old !== node) old.replaceWith(node);
   }
 
   // The last message has grown.
@@ -75,9 +91,7 @@ export class MessageList {
       this.timer = 0;
       const begin = performance.now();
       const index = this.conversation.messages.length - 1;
-      const drawn = this.draw(index);
-      if (this.box.children[index]) this.box.children[index].replaceWith(drawn);
-      else this.box.append(drawn);
+      this.place(index, this.draw(index));
       this.keepEnd();
       this.cost = performance.now() - begin;
     }, Math.max(40, 3 * (this.cost ?? 0)));
@@ -101,14 +115,14 @@ export class MessageList {
       'article',
       {class: 'message user', 'aria-label': 'You'},
       element('div', {class: 'bubble'}, message.content),
-      element('div', {class: 'actions'}, copyButton('Copy this message', () => message.content), this.running ? null : edit),
+      element('div', {class: 'actions'}, copyButton('Copy this message', () => message.content), edit),
     );
   }
 
   startEdit(message, index) {
     const area = element('textarea', {'aria-label': 'Edit the message', value: message.content});
     const cancel = () => {
-      form.replaceWith(this.draw(index));
+      form.replaceWith(this.drawnOnce(message, index));
       this.box.children[index]?.querySelector('[aria-label="Edit this message"]')?.focus();
     };
     const form = element(
@@ -161,7 +175,7 @@ export class MessageList {
             'div',
             {class: 'actions'},
             message.content ? copyButton('Copy this answer', () => message.content) : null,
-            this.running ? null : iconButton('retry', 'Try again', () => this.actions.retry(index)),
+            iconButton('retry', 'Try again', () => this.actions.retry(index)),
             figures(message, this.prices),
           ),
     );
