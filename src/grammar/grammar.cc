@@ -16,16 +16,8 @@ namespace {
 
 constexpr std::string_view kRegexSource = "regular expression";
 
-Result<Rules> rules_of_regex(std::string_view pattern) {
-  Budget budget;
-  RuleBuilder builder(budget);
-  const RuleId root = builder.declare();
-  const Dfa automaton = TRY(matching_whole(pattern, kRegexSource, budget));
-  Nfa nfa;
-  add_automaton(nfa, nfa.start(), automaton, nfa.accept());
-  TRY_VOID(builder.define(root, nfa));
-  return std::move(builder).finish(root);
-}
+// Patterns of more states have their large repetitions counted.
+constexpr size_t kManyPatternStates = 4'000;
 
 bool has_anchors(const Expression& expression) {
   if (expression.kind == Expression::Kind::kBegin || expression.kind == Expression::Kind::kEnd) return true;
@@ -34,24 +26,25 @@ bool has_anchors(const Expression& expression) {
   return false;
 }
 
-// Repetitions as counted rules instead of copies: for patterns that have too many.
-Result<Rules> rules_of_counted_regex(std::string_view pattern) {
+// At the ends of a pattern that the whole text matches, anchors say nothing.
+void drop_outer_anchors(Expression& expression) {
+  std::vector<Expression>& parts = expression.parts;
+  if (expression.kind != Expression::Kind::kSequence || parts.empty()) return;
+  if (parts.front().kind == Expression::Kind::kBegin) parts.erase(parts.begin());
+  if (!parts.empty() && parts.back().kind == Expression::Kind::kEnd) parts.pop_back();
+}
+
+Result<Rules> rules_of_regex(std::string_view pattern) {
   Budget budget;
   RuleBuilder builder(budget);
   const RuleId root = builder.declare();
   Expression expression = TRY(parse_regex(pattern, kRegexSource));
-  // At the ends of a pattern that the whole text matches, anchors say nothing.
-  if (expression.kind == Expression::Kind::kSequence && !expression.parts.empty()) {
-    if (expression.parts.front().kind == Expression::Kind::kBegin) expression.parts.erase(expression.parts.begin());
-    if (!expression.parts.empty() && expression.parts.back().kind == Expression::Kind::kEnd)
-      expression.parts.pop_back();
-  }
-  if (has_anchors(expression))
-    return error(ErrorCode::kLimit, "{}: too many states for a pattern with '^' or '$' inside; make it smaller",
-                 kRegexSource);
-  expression = TRY(split_repetitions(std::move(expression), builder, budget));
+  drop_outer_anchors(expression);
+  const bool is_large = size_of(expression, kManyPatternStates) == kManyPatternStates;
+  if (is_large && !has_anchors(expression)) expression = TRY(split_repetitions(std::move(expression), builder, budget));
+  const Dfa automaton = TRY(automaton_of(expression, budget));
   Nfa nfa;
-  TRY_VOID(lower(expression, nfa, nfa.start(), nfa.accept(), budget));
+  add_automaton(nfa, nfa.start(), automaton, nfa.accept());
   TRY_VOID(builder.define(root, nfa));
   return std::move(builder).finish(root);
 }
@@ -127,11 +120,7 @@ Result<Grammar::Pointer> grammar_of(Result<Rules> rules) {
 Grammar::Grammar(std::unique_ptr<const Rules> rules) : rules_(std::move(rules)) {}
 Grammar::~Grammar() = default;
 
-Result<Grammar::Pointer> Grammar::from_regex(std::string_view pattern) {
-  Result<Rules> rules = rules_of_regex(pattern);
-  if (!rules && rules.error().code == ErrorCode::kLimit) rules = rules_of_counted_regex(pattern);
-  return grammar_of(std::move(rules));
-}
+Result<Grammar::Pointer> Grammar::from_regex(std::string_view pattern) { return grammar_of(rules_of_regex(pattern)); }
 
 Result<Grammar::Pointer> Grammar::from_json_schema(const Json& schema, const JsonOptions& options) {
   return grammar_of(rules_of_schema(&schema, options));

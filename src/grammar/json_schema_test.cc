@@ -73,5 +73,53 @@ TEST(JsonSchema, WhatCannotBeEnforcedIsRefusedByName) {
   }
 }
 
+Json nested(int depth, const char* before, const char* inside, const char* after) {
+  std::string text;
+  for (int i = 0; i < depth; ++i) text += before;
+  text += inside;
+  for (int i = 0; i < depth; ++i) text += after;
+  return Json::parse(text);
+}
+
+TEST(JsonSchema, HostileSchemasEndSoon) {
+  const double start = processor_seconds();
+  const auto deep = Grammar::from_json_schema(
+      nested(100, R"({"type":"object","required":["a"],"properties":{"a":)", R"({"type":"null"})", "}}"));
+  ASSERT_TRUE(deep.has_value()) << deep.error().message;
+  const Json value = nested(100, R"({"a": )", "null", "}");
+  EXPECT_TRUE(accepts(*deep, written(value, true)));
+  EXPECT_FALSE(Grammar::from_json_schema(nested(400, R"({"items":)", "{}", "}")).has_value());
+  EXPECT_FALSE(
+      Grammar::from_json_schema(nested(140, R"({"anyOf":[{"minimum":1},)", "{}", R"(],"maxLength":3})")).has_value());
+  // 2^20 ways to combine branches.
+  Json product;
+  for (int i = 0; i < 20; ++i)
+    product["allOf"].push_back(Json::parse(R"({"anyOf":[{"minLength":)" + std::to_string(i) + R"(},{"maxLength":)" +
+                                           std::to_string(i + 30) + "}]}"));
+  EXPECT_FALSE(Grammar::from_json_schema(product).has_value());
+  Json large;
+  for (int i = 0; i < 10'000; ++i) large["enum"].push_back("value " + std::to_string(i * 7919));
+  const auto enumeration = Grammar::from_json_schema(large);
+  ASSERT_TRUE(enumeration.has_value()) << enumeration.error().message;
+  EXPECT_TRUE(accepts(*enumeration, "\"value 7919\""));
+  Json chain = Json::parse(R"({"$ref":"#/$defs/0"})");
+  for (int i = 0; i < 2'000; ++i) chain["$defs"][std::to_string(i)]["$ref"] = "#/$defs/" + std::to_string(i + 1);
+  EXPECT_FALSE(Grammar::from_json_schema(chain).has_value());
+  Json wide = {{"type", "object"}, {"additionalProperties", false}};
+  for (int i = 0; i < 250; ++i)
+    wide["properties"]["a_long_common_prefix_" + std::to_string(i)] = Json::parse(R"({"type":"integer"})");
+  const auto optional = Grammar::from_json_schema(wide);
+  ASSERT_TRUE(optional.has_value()) << optional.error().message;
+  EXPECT_TRUE(accepts(*optional, R"({"a_long_common_prefix_7": 1, "a_long_common_prefix_249": 2})"));
+  EXPECT_FALSE(accepts(*optional, R"({"a_long_common_prefix_7": 1, "a_long_common_prefix_7": 2})"));
+  EXPECT_FALSE(Grammar::from_json_schema(Json::parse(R"({"type":"string","pattern":"(.*a){20}.{20}"})")).has_value());
+  (void)Grammar::from_json_schema(Json::parse(R"({"type":"string","pattern":"^[a-z]+$","maxLength":4000000000})"));
+  const auto counted = Grammar::from_json_schema(Json::parse(
+      R"({"type":"array","items":{"type":"array","items":{"type":"null"},"maxItems":1000000000},"minItems":1000000000})"));
+  ASSERT_TRUE(counted.has_value()) << counted.error().message;
+  EXPECT_FALSE(accepts(*counted, "[[null]]"));
+  EXPECT_LT(processor_seconds() - start, 20 * kTestSlowdown);
+}
+
 }  // namespace
 }  // namespace paddock::grammar

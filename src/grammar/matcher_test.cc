@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -101,10 +100,10 @@ TokenId draw(const std::vector<uint32_t>& bits, TokenId size, std::mt19937& rand
 }
 
 TEST(Matcher, FastMasksEqualSlowOnes) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = processor_seconds();
   const std::vector<Grammar::Pointer> grammars = many_grammars();
   size_t compared = 0;
-  for (uint32_t seed = 1; seed <= 3; ++seed) {
+  for (uint32_t seed = 1; seed <= (kTestSlowdown > 1 ? 1 : 3); ++seed) {
     // The last cache is too small to keep more than some entries.
     const auto vocabulary = mixed_vocabulary(seed, seed == 3 ? 20'000 : size_t{128} << 20);
     std::mt19937 random(seed);
@@ -135,8 +134,8 @@ TEST(Matcher, FastMasksEqualSlowOnes) {
       }
     }
   }
-  EXPECT_GT(compared, 2'000u);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+  EXPECT_GT(compared, 700u);
+  EXPECT_LT(processor_seconds() - start, 20 * kTestSlowdown);
 }
 
 TEST(Matcher, StopTokensEndCompleteTextsOnly) {
@@ -179,13 +178,13 @@ TEST(Matcher, LongTextsTakeLittleMemoryAndTime) {
   // Deep nesting grows the stack and gives it back; long arrays and lists do not grow it.
   const auto value = schema_grammar("{}");
   Matcher matcher(value, byte_vocabulary());
-  for (int i = 0; i < 20'000; ++i) ASSERT_TRUE(matcher.accept_text("[1, \"a\", "));
+  for (int i = 0; i < 2'000; ++i) ASSERT_TRUE(matcher.accept_text("[1, \"a\", "));
   ASSERT_TRUE(matcher.accept_text("2"));
-  for (int i = 0; i < 20'000; ++i) ASSERT_TRUE(matcher.accept_text("]"));
+  for (int i = 0; i < 2'000; ++i) ASSERT_TRUE(matcher.accept_text("]"));
   EXPECT_TRUE(matcher.is_complete());
   const auto list = Grammar::from_ebnf("root ::= \"x\" root | \"y\"").value();
   Matcher right(list, byte_vocabulary());
-  for (int i = 0; i < 20'000; ++i) ASSERT_TRUE(right.accept('x'));
+  for (int i = 0; i < 5'000; ++i) ASSERT_TRUE(right.accept('x'));
   ASSERT_TRUE(right.accept('y'));
   EXPECT_TRUE(right.is_complete());
 }

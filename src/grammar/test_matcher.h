@@ -2,6 +2,7 @@
 #pragma once
 // What several tests of this folder do with a grammar.
 
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +25,14 @@ inline std::shared_ptr<const MaskVocabulary> byte_vocabulary() {
   }();
   return vocabulary;
 }
+
+// Time limits are in processor time, as machines that test are busy; sanitizers make everything slower.
+#ifdef PADDOCK_SANITIZED
+constexpr double kTestSlowdown = 30;
+#else
+constexpr double kTestSlowdown = 1;
+#endif
+inline double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 // Whether the whole text is one of the grammar's.
 inline bool accepts(const Grammar::Pointer& grammar, std::string_view text) {
