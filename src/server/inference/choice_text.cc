@@ -12,13 +12,13 @@ bool is_marker(std::string_view bytes) { return bytes == "<|python_start|>" || b
 }  // namespace
 
 ChoiceText::ChoiceText(int choice, const CompletionRequest& request, const LoadedModel& model,
-                       std::shared_ptr<const text::ToolSet> tools)
+                       std::shared_ptr<const text::ToolSet> tools, text::Calls calls)
     : choice_(choice),
       model_(model),
       stop_tokens_(request.stop_tokens),
       decoder_(*model.tokenizer, text::SpecialText::kSkip),
       stops_(request.stops) {
-  if (tools) calls_.emplace(std::move(tools));
+  if (tools) calls_.emplace(std::move(tools), calls);
 }
 
 std::vector<AnswerEvent> ChoiceText::push(const engine::Event& event) {

@@ -21,7 +21,7 @@ class ChoiceText {
  public:
   // `tools` null: the text is taken as it is.
   ChoiceText(int choice, const CompletionRequest& request, const LoadedModel& model,
-             std::shared_ptr<const text::ToolSet> tools);
+             std::shared_ptr<const text::ToolSet> tools, text::Calls calls = text::Calls::kMayFail);
 
   // What a token adds. Nothing once the answer has ended.
   std::vector<AnswerEvent> push(const engine::Event& event);

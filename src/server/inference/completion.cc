@@ -36,8 +36,8 @@ ApiResult<void> Completion::start(PreparedRequest prepared) {
   answers_.reserve(prepared.requests.size());
   for (size_t choice = 0; choice < prepared.requests.size(); ++choice) {
     engine::Request& one = prepared.requests[choice];
-    answers_.push_back({ChoiceText(static_cast<int>(choice), *request_, model_, prepared.tools), 0,
-                        static_cast<int64_t>(one.prompt.size()), -1});
+    answers_.push_back({ChoiceText(static_cast<int>(choice), *request_, model_, prepared.tools, prepared.calls), 0,
+                        static_cast<int64_t>(one.prompt.size()), std::move(prepared.echoes[choice]), -1});
     one.listener = [self = shared_from_this(), choice](const engine::Event& event) {
       if (event.token || event.finished) self->events_.post([self, choice, event] { self->hear(choice, event); });
     };
@@ -86,6 +86,7 @@ void Completion::hear(size_t choice, const engine::Event& event) {
     told_start_ = true;
     listener_.event(AnswerStarted{report_.usage});
   }
+  if (!answer.echo.empty()) listener_.event(TextDelta{static_cast<int>(choice), std::exchange(answer.echo, {})});
   tell(answer.text.push(event));
   std::optional<engine::FinishReason> finished = event.finished;
   if (!finished && answer.text.found_stop()) {

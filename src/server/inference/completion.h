@@ -60,6 +60,7 @@ class Completion : public std::enable_shared_from_this<Completion> {
     ChoiceText text;
     EngineLoop::Ticket ticket = 0;
     int64_t prompt = 0;  // tokens
+    std::string echo;    // is told before anything else
     double last_token = -1;
   };
 

@@ -151,6 +151,8 @@ ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const Loade
     const auto set = text::ToolSet::from_json(tools == nullptr ? Json() : *tools, "tools");
     if (!set) return blame("tools", set.error());
     prepared.tools = std::make_shared<text::ToolSet>(*set);
+    if (tools != nullptr && request.tool_choice.mode == ToolChoice::Mode::kRequired)
+      prepared.calls = text::Calls::kGuaranteed;
   }
   engine::Request base;
   base.sampling = request.sampling;
@@ -175,6 +177,7 @@ ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const Loade
         one.filter = std::make_shared<GrammarFilter>(grammar::Matcher(*compiled, vocabulary), vocabulary->mask_words(),
                                                      mask_cost);
       }
+      prepared.echoes.push_back(request.echo ? model.tokenizer->decode(prompt, text::SpecialText::kSkip) : "");
       prepared.requests.push_back(std::move(one));
     }
   }

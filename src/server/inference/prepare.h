@@ -18,7 +18,9 @@ struct PreparedRequest {
   // One for each answer, in the order of choices; without listeners.
   std::vector<engine::Request> requests;
   std::shared_ptr<const text::ToolSet> tools;  // null where nothing is looked for in the text
-  int64_t prompt_tokens = 0;                   // of all prompts
+  text::Calls calls = text::Calls::kMayFail;
+  std::vector<std::string> echoes;  // of each answer: text that it begins with
+  int64_t prompt_tokens = 0;        // of all prompts
   int64_t longest_prompt = 0;
 };
 

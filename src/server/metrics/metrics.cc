@@ -8,8 +8,9 @@
 #include <prometheus/text_serializer.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <fstream>
+#include <mutex>
 
 #include "base/process_memory.h"
 
@@ -44,6 +45,7 @@ class Metrics::Families {
   }
 
   prom::Registry registry;
+  std::mutex scraping;
   prom::Family<prom::Counter>& counters(const char* name, const char* help) {
     return prom::BuildCounter().Name(name).Help(help).Register(registry);
   }
@@ -54,17 +56,20 @@ class Metrics::Families {
     return prom::BuildHistogram().Name(name).Help(help).Register(registry);
   }
 
-  prom::Family<prom::Counter>& requests = counters("paddock_http_requests_total", "Requests by route and status.");
+  prom::Family<prom::Counter>& requests = counters("paddock_requests_total", "Requests by route and status.");
   prom::Family<prom::Histogram>& request_seconds =
-      histograms("paddock_http_request_duration_seconds", "From a request's head to the end of its answer.");
+      histograms("paddock_request_duration_seconds", "From a request's head to the end of its answer.");
   prom::Family<prom::Counter>& refusals =
       counters("paddock_refusals_total", "Requests that were turned away, by reason.");
   prom::Family<prom::Counter>& completions =
       counters("paddock_completions_total", "Answered requests by how they ended.");
   prom::Family<prom::Counter>& prompt_tokens = counters("paddock_prompt_tokens_total", "Tokens of prompts.");
   prom::Family<prom::Counter>& cached_tokens =
-      counters("paddock_cached_prompt_tokens_total", "Tokens of prompts that were not computed again.");
+      counters("paddock_cached_tokens_total", "Tokens of prompts that were not computed again.");
   prom::Family<prom::Counter>& output_tokens = counters("paddock_output_tokens_total", "Tokens of answers.");
+  prom::Family<prom::Counter>& key_requests = counters("paddock_key_requests_total", "Answered requests of a key.");
+  prom::Family<prom::Counter>& key_prompt = counters("paddock_key_prompt_tokens_total", "Tokens of a key's prompts.");
+  prom::Family<prom::Counter>& key_output = counters("paddock_key_output_tokens_total", "Tokens of a key's answers.");
   prom::Family<prom::Histogram>& first_token =
       histograms("paddock_time_to_first_token_seconds", "From a request's being understood to its first token.");
   prom::Family<prom::Histogram>& gaps =
@@ -72,30 +77,38 @@ class Metrics::Families {
   prom::Family<prom::Histogram>& whole =
       histograms("paddock_completion_duration_seconds", "From a request's being understood to its last token.");
 
-  // Values that others count: gauges here, because they are set.
-  prom::Family<prom::Gauge>& waiting = gauges("paddock_waiting_requests", "Requests that wait for a place.");
-  prom::Family<prom::Gauge>& running = gauges("paddock_running_requests", "Requests that have a place.");
-  prom::Family<prom::Gauge>& steps = gauges("paddock_engine_steps", "Steps of the engine since the start.");
-  prom::Family<prom::Gauge>& computed =
-      gauges("paddock_engine_computed_tokens", "Tokens that went through the model since the start.");
-  prom::Family<prom::Gauge>& preemptions =
-      gauges("paddock_engine_preemptions", "Requests that lost their place for a while, since the start.");
-  prom::Family<prom::Gauge>& evictions =
-      gauges("paddock_cache_evictions", "Remembered pages that were given up, since the start.");
-  prom::Family<prom::Gauge>& cache_bytes = gauges("paddock_cache_bytes",
-                                                  "Keys and values: what there is room for, what "
-                                                  "requests use, what is remembered.");
-  prom::Family<prom::Gauge>& connections = gauges("paddock_http_connections", "Open connections.");
-  prom::Family<prom::Gauge>& exchanges = gauges("paddock_http_requests_in_flight", "Requests that are being answered.");
-  prom::Family<prom::Gauge>& masks = gauges("paddock_grammar_masks", "Tokens that a grammar chose, since the start.");
-  prom::Family<prom::Gauge>& mask_seconds =
-      gauges("paddock_grammar_mask_seconds", "Seconds spent in choosing them, since the start.");
+  prom::Family<prom::Gauge>& waiting = gauges("paddock_requests_waiting", "Requests that wait for a place.");
+  prom::Family<prom::Gauge>& running = gauges("paddock_requests_running", "Requests that have a place.");
+  prom::Family<prom::Counter>& steps = counters("paddock_engine_steps_total", "Steps of the engine.");
+  prom::Family<prom::Counter>& computed =
+      counters("paddock_engine_rows_total", "Tokens that went through the model; by steps, the size of a batch.");
+  prom::Family<prom::Counter>& preemptions =
+      counters("paddock_preemptions_total", "Times that a request lost its place for a while.");
+  prom::Family<prom::Counter>& evictions =
+      counters("paddock_cache_evictions_total", "Remembered pages that were given up.");
+  prom::Family<prom::Gauge>& cache_capacity = gauges("paddock_cache_capacity_bytes", "Room for keys and values.");
+  prom::Family<prom::Gauge>& cache_used = gauges("paddock_cache_used_bytes", "Keys and values of running requests.");
+  prom::Family<prom::Gauge>& cache_remembered =
+      gauges("paddock_cache_remembered_bytes", "Keys and values that are kept for later requests.");
+  prom::Family<prom::Gauge>& connections = gauges("paddock_connections", "Open connections.");
+  prom::Family<prom::Gauge>& exchanges = gauges("paddock_requests_in_flight", "Requests that are being answered.");
+  prom::Family<prom::Counter>& masks = counters("paddock_grammar_masks_total", "Tokens that a grammar had a say in.");
+  prom::Family<prom::Counter>& mask_seconds =
+      counters("paddock_grammar_seconds_total", "Time that grammars took to say it.");
   prom::Family<prom::Gauge>& audit_waiting =
       gauges("paddock_audit_waiting_records", "Audit records that wait for room on the disk.");
-  prom::Family<prom::Gauge>& audit_lost = gauges("paddock_audit_lost_records", "Audit records that were lost.");
+  prom::Family<prom::Counter>& audit_lost =
+      counters("paddock_audit_lost_records_total", "Audit records that were lost.");
   prom::Gauge& resident = gauges("process_resident_memory_bytes", "Resident memory.").Add({});
-  prom::Gauge& processor = gauges("process_cpu_seconds_total", "Processor time of all threads.").Add({});
+  prom::Counter& processor = counters("process_cpu_seconds_total", "Processor time of all threads.").Add({});
 };
+
+namespace {
+
+// What others count: brought up to their number.
+void raise(prom::Counter& counter, double to) { counter.Increment(std::max(0.0, to - counter.Value())); }
+
+}  // namespace
 
 Metrics::Metrics(std::string_view version) : families_(std::make_unique<Families>(version)) {}
 Metrics::~Metrics() = default;
@@ -111,11 +124,18 @@ void Metrics::count_refusal(std::string_view reason) {
 }
 
 void Metrics::count_completion(const CompletionMetrics& done) {
-  const Labels model{{"model", done.model}}, of_key{{"model", done.model}, {"key", done.key}};
+  const Labels model{{"model", done.model}};
   families_->completions.Add({{"model", done.model}, {"finish_reason", done.finish_reason}}).Increment();
-  families_->prompt_tokens.Add(of_key).Increment(static_cast<double>(done.prompt_tokens));
-  families_->cached_tokens.Add(of_key).Increment(static_cast<double>(done.cached_tokens));
-  families_->output_tokens.Add(of_key).Increment(static_cast<double>(done.output_tokens));
+  const auto prompt = static_cast<double>(done.prompt_tokens), output = static_cast<double>(done.output_tokens);
+  families_->prompt_tokens.Add(model).Increment(prompt);
+  families_->cached_tokens.Add(model).Increment(static_cast<double>(done.cached_tokens));
+  families_->output_tokens.Add(model).Increment(output);
+  if (!done.key.empty()) {
+    const Labels key{{"name", done.key}, {"model", done.model}};
+    families_->key_requests.Add(key).Increment();
+    families_->key_prompt.Add(key).Increment(prompt);
+    families_->key_output.Add(key).Increment(output);
+  }
   if (done.first_token_seconds >= 0) families_->first_token.Add(model, kFirstToken).Observe(done.first_token_seconds);
   prom::Histogram& gaps = families_->gaps.Add(model, kGaps);
   for (const double gap : done.gaps) gaps.Observe(gap);
@@ -123,28 +143,32 @@ void Metrics::count_completion(const CompletionMetrics& done) {
 }
 
 std::string Metrics::text(const ServerGauges& now) {
+  // Scrapers may come together: what is read and raised is raised once.
+  const std::lock_guard lock(families_->scraping);
   Families& families = *families_;
   for (const ModelGauges& one : now.models) {
     const Labels model{{"model", one.model}};
     families.waiting.Add(model).Set(static_cast<double>(one.waiting));
     families.running.Add(model).Set(static_cast<double>(one.running));
-    families.steps.Add(model).Set(static_cast<double>(one.steps));
-    families.computed.Add(model).Set(static_cast<double>(one.computed_tokens));
-    families.preemptions.Add(model).Set(static_cast<double>(one.preemptions));
-    families.evictions.Add(model).Set(static_cast<double>(one.evictions));
-    for (const ModelGauges::Pool& pool : one.pools)
-      for (const auto& [kind, bytes] :
-           {std::pair{"capacity", pool.bytes}, {"used", pool.used_bytes}, {"remembered", pool.remembered_bytes}})
-        families.cache_bytes.Add({{"model", one.model}, {"layers", pool.name}, {"kind", kind}}).Set(bytes);
+    raise(families.steps.Add(model), static_cast<double>(one.steps));
+    raise(families.computed.Add(model), static_cast<double>(one.computed_tokens));
+    raise(families.preemptions.Add(model), static_cast<double>(one.preemptions));
+    raise(families.evictions.Add(model), static_cast<double>(one.evictions));
+    for (const ModelGauges::Pool& pool : one.pools) {
+      const Labels layers{{"model", one.model}, {"layers", pool.name}};
+      families.cache_capacity.Add(layers).Set(pool.bytes);
+      families.cache_used.Add(layers).Set(pool.used_bytes);
+      families.cache_remembered.Add(layers).Set(pool.remembered_bytes);
+    }
   }
   families.connections.Add({}).Set(static_cast<double>(now.connections));
   families.exchanges.Add({}).Set(static_cast<double>(now.exchanges));
-  families.masks.Add({}).Set(static_cast<double>(now.masks));
-  families.mask_seconds.Add({}).Set(now.mask_seconds);
+  raise(families.masks.Add({}), static_cast<double>(now.masks));
+  raise(families.mask_seconds.Add({}), now.mask_seconds);
   families.audit_waiting.Add({}).Set(static_cast<double>(now.audit_waiting));
-  families.audit_lost.Add({}).Set(static_cast<double>(now.audit_lost));
+  raise(families.audit_lost.Add({}), static_cast<double>(now.audit_lost));
   families.resident.Set(static_cast<double>(process_memory().resident));
-  families.processor.Set(processor_seconds());
+  raise(families.processor, processor_seconds());
   return prom::TextSerializer().Serialize(families.registry.Collect());
 }
 

@@ -161,6 +161,17 @@ void Service::page(const CallPointer& call) {
   answer(call, std::move(response));
 }
 
-void Service::openapi(const CallPointer& call) { answer(call, json_response(write_openapi(options_.version, Json::object()))); }
+void Service::openapi(const CallPointer& call) {
+  const auto route = [](const char* summary, const char* type, bool may_be_unready = false) {
+    Json responses{{"200", {{"description", "The answer"}, {"content", {{type, {{"schema", Json::object()}}}}}}}};
+    if (may_be_unready) responses["503"] = {{"description", "Not ready; the reasons"}};
+    return Json{{"get", {{"summary", summary}, {"responses", std::move(responses)}}}};
+  };
+  answer(call, json_response(write_openapi(options_.version,
+                                           {{"/health", route("Whether the process is alive", "application/json")},
+                                            {"/ready", route("Whether requests are taken", "application/json", true)},
+                                            {"/metrics", route("What Prometheus collects", "text/plain")},
+                                            {"/openapi.json", route("This description", "application/json")}})));
+}
 
 }  // namespace paddock::server

@@ -56,8 +56,7 @@ void Service::add_routes() {
   add("DELETE", "/v1/responses/{response_id}", "inference", &Service::erase_response);
   add("GET", "/v1/responses/{response_id}/input_items", "inference", &Service::show_input_items);
   // Browsers ask for the key themselves, once, when a page needs one.
-  for (const web::WebFile& file : web::web_files())
-    add("GET", std::string(file.path).c_str(), "any key", &Service::page);
+  for (const web::WebFile& file : web::web_files()) add("GET", std::string(file.path), "any key", &Service::page);
   // Bodies to be read, texts to be tokenised.
   add("POST", "/v1/chat/completions", "inference", &Service::chat);
   add("POST", "/v1/chat/completions/render", "any key", &Service::render);
@@ -69,9 +68,11 @@ void Service::add_routes() {
   add("POST", "/detokenize", "any key", &Service::detokenize);
 }
 
-void Service::add(const char* method, const char* pattern, const char* policy, Handler handler) {
+void Service::add(const char* method, std::string pattern, const char* policy, Handler handler) {
   CHECK(need_of(policy));
-  CHECK(router_.add({method, pattern, policy, {}}));
+  // handle() calls it, once it knows who asks.
+  CHECK(router_.add(
+      {method, std::move(pattern), policy, [](net::Request, net::PathValues, std::shared_ptr<net::Exchange>) {}}));
   handlers_.push_back(handler);
 }
 

@@ -71,7 +71,7 @@ class Service {
   using Handler = void (Service::*)(const CallPointer&);
 
   void add_routes();
-  void add(const char* method, const char* pattern, const char* policy, Handler handler);
+  void add(const char* method, std::string pattern, const char* policy, Handler handler);
   ApiResult<Admitted> look_at(const net::Request& request) const;
   RequestEntry entry_of(const net::Request& request) const;
   std::optional<net::Response> refuse_early(const net::Request& request);
