@@ -166,6 +166,25 @@ Json without_nulls(const Json& message) {
   return kept;
 }
 
+// For templates that know content alone: the calls as the model would have written them, and content in any case.
+void tell_calls_as_text(Json& message) {
+  const auto calls = message.find("tool_calls");
+  if (calls == message.end()) return;
+  std::string text;
+  for (const Json& call : *calls) {
+    const Json* function = find(call, "function");
+    const Json& named = function == nullptr ? call : *function;
+    Json told{{"name", named.value("name", "")}};
+    told["parameters"] = named.contains("arguments") ? named["arguments"] : Json::object();
+    text += (text.empty() ? "" : "\n") + told.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  const auto content = message.find("content");
+  if (content == message.end())
+    message["content"] = text;
+  else if (content->is_string())
+    *content = content->get<std::string>() + (content->get_ref<const std::string&>().empty() ? "" : "\n") + text;
+}
+
 Result<Json> normalise_message(const Json& given, size_t index, const TemplateTraits& traits) {
   Json message = without_nulls(given);
   if (!traits.knows_developer && message["role"] == "developer") message["role"] = "system";
@@ -175,6 +194,7 @@ Result<Json> normalise_message(const Json& given, size_t index, const TemplateTr
   if (content != message.end() && content->is_array())
     for (Json& part : *content) normalise_part(part);
   const bool is_result = is_one_of(message["role"], {"tool", "ipython", "function"});
+  if (!traits.knows_calls) tell_calls_as_text(message);
   if (!traits.knows_parts || is_result || message["role"] == "system") join_text_parts(message);
   if (!traits.knows_parts && !is_result && content != message.end() && content->is_array())
     return error(ErrorCode::kUnsupported,
@@ -212,13 +232,15 @@ TemplateTraits TemplateTraits::of(std::string_view source) {
   const auto mentions = [&](std::string_view word) { return source.find(word) != std::string_view::npos; };
   return {.knows_parts = mentions("'text'") || mentions("\"text\"") || mentions(".text"),
           .knows_developer = mentions("'developer'") || mentions("\"developer\""),
-          .tools_in_user_message = mentions("tools_in_user_message")};
+          .tools_in_user_message = mentions("tools_in_user_message"),
+          .knows_calls = mentions("tool_calls")};
 }
 
 Result<void> check_conversation(const Json& conversation) {
   if (!conversation.is_object())
     return wrong("a conversation must be an object with \"messages\", not {}", conversation.type_name());
-  if (is_nested_too_deeply(conversation)) return wrong("the conversation is nested deeper than {} levels", kMaxConversationDepth);
+  if (is_nested_too_deeply(conversation))
+    return wrong("the conversation is nested deeper than {} levels", kMaxConversationDepth);
   const Json* messages = find(conversation, "messages");
   if (!messages || !messages->is_array()) return wrong("a conversation needs \"messages\" that are a list");
   if (messages->empty()) return wrong("messages is empty; give at least one message");

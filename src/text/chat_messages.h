@@ -14,6 +14,7 @@ struct TemplateTraits {
   bool knows_parts = true;            // content that is a list of parts; else texts alone
   bool knows_developer = false;       // the role developer
   bool tools_in_user_message = true;  // has that variable: tools go into the first user message unless it is false
+  bool knows_calls = true;            // the key tool_calls; else they become text
 
   static TemplateTraits of(std::string_view source);
 };
@@ -27,6 +28,7 @@ Result<void> check_conversation(const Json& conversation);
 // - arguments of a call that are the text of a JSON object become that object;
 // - the parts image_url and input_image become {"type": "image"}, input_text and output_text become text;
 // - lists of texts are joined in system and tool messages, and in all messages where the template knows no parts;
+// - calls become text where the template knows content alone;
 // - the role developer becomes system unless the template knows it;
 // - a message's reasoning gets the names that templates read it by: reasoning_content and thinking;
 // - where tools go into the first user message, its texts are joined; with an image in it they go into the system

@@ -64,6 +64,8 @@ void Program::write(const std::string& input) {
 }
 void Program::close_input() { close_once(&input_); }
 void Program::close_output() { close_once(&output_); }
+void Program::send_signal(int signal) { kill(process_, signal); }
+
 void Program::interrupt() { ::kill(process_, SIGINT); }
 
 // False when nothing came in time or both streams are at their end.

@@ -37,6 +37,8 @@ class Program {
   bool wait_for_output(const std::string& text);
   bool wait_for_first_output();
   bool wait_for_error(const std::string& text);
+  const std::string& error_so_far() const { return ran_.err; }
+  void send_signal(int signal);
 
   // Ctrl-C. A program with more than a page (4,096 bytes) to write cannot have ended while nothing of it is read.
   void interrupt();

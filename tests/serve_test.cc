@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server as its clients meet it: the real program, a small model, sockets of this machine.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <future>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <thread>
+
+#include "net/test_client.h"
+#include "tests/support/golden.h"
+#include "tests/support/program.h"
+
+namespace paddock::test {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string served_model() { return "tiny=" + (data_folder() / "text" / "tiny-scout").string(); }
+
+// A server on a port of its own, with keys and audit trail in a folder of its own.
+class RunningServer {
+ public:
+  explicit RunningServer(const ScratchFolder& scratch, Arguments more = {}) : scratch_(scratch) {
+    Arguments arguments{
+        "serve",   served_model(),        "--listen",  "127.0.0.1:0", "--keys",        scratch.path("keys.db"),
+        "--audit", scratch.path("audit"), "--context", "1000",        "--cache-bytes", "2000000"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    program_.emplace(arguments);
+    EXPECT_TRUE(program_->wait_for_error("curl http")) << program_->error_so_far();
+    std::smatch found;
+    const std::string& told = program_->error_so_far();
+    if (std::regex_search(told, found, std::regex("http://(127[.]0[.]0[.]1:[0-9]+);"))) address_ = found[1];
+  }
+
+  net::TestClient client() const { return net::TestClient(address_); }
+  std::string head(const std::string& method, const std::string& target, const std::string& more) const {
+    return method + " " + target + " HTTP/1.1\r\nHost: " + address_ + "\r\n" + more;
+  }
+  std::string post_text(const std::string& target, const std::string& body, const std::string& more = "") const {
+    return head("POST", target, more) +
+           "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+  net::TestResponse post(const std::string& target, const Json& body, const std::string& more = "") const {
+    return client().ask(post_text(target, body.dump(), more), std::chrono::seconds(60));
+  }
+  net::TestResponse get(const std::string& target, const std::string& more = "") const {
+    return client().ask(head("GET", target, more) + "\r\n");
+  }
+  // The text of an answer that must come.
+  std::string text_of(const Json& request) const {
+    const net::TestResponse response = post("/v1/chat/completions", request);
+    EXPECT_EQ(response.status, 200) << response.body;
+    return response.status == 200 ? Json::parse(response.body)["choices"][0]["message"]["content"].dump() : "";
+  }
+  double metric(const std::string& name) const {
+    const std::string text = get("/metrics").body;
+    const size_t at = text.find("\n" + name);
+    if (at == std::string::npos) return 0;
+    return std::stod(text.substr(text.find(' ', at + 1)));
+  }
+  Program& program() { return *program_; }
+  void kill_it() { program_.reset(); }
+
+ private:
+  const ScratchFolder& scratch_;
+  std::optional<Program> program_;
+  std::string address_;
+};
+
+Json chat(const std::string& text, int seed, int tokens) {
+  return {{"model", "tiny"},      {"messages", {{{"role", "user"}, {"content", text}}}},
+          {"seed", seed},         {"temperature", 1.2},
+          {"max_tokens", tokens}, {"ignore_eos", true}};
+}
+
+TEST(Serve, AnswersWholeAndInPieces) {
+  ScratchFolder scratch;
+  RunningServer server(scratch);
+  Json request = chat("Tell me a story.", 7, 24);
+  const net::TestResponse whole = server.post("/v1/chat/completions", request);
+  ASSERT_EQ(whole.status, 200) << whole.body;
+  const Json answer = Json::parse(whole.body);
+  EXPECT_EQ(answer["usage"]["completion_tokens"], 24);
+  EXPECT_EQ(answer["choices"][0]["finish_reason"], "length");
+  request["stream"] = true;
+  request["stream_options"] = {{"include_usage", true}};
+  const net::TestResponse stream = server.post("/v1/chat/completions", request);
+  EXPECT_EQ(stream.status, 200);
+  std::string text;
+  Json usage;
+  for (size_t at = 0; (at = stream.body.find("data: {", at)) != std::string::npos; ++at) {
+    const Json chunk = Json::parse(stream.body.substr(at + 6, stream.body.find('\n', at) - at - 6));
+    for (const Json& choice : chunk["choices"]) text += choice["delta"].value("content", "");
+    if (chunk.contains("usage") && !chunk["usage"].is_null()) usage = chunk["usage"];
+  }
+  EXPECT_EQ(text, answer["choices"][0]["message"]["content"]);
+  EXPECT_EQ(usage["completion_tokens"], 24);
+  EXPECT_GT(usage["prompt_tokens_details"]["cached_tokens"], 0) << "the prompt was there already";
+  EXPECT_THAT(stream.body, testing::EndsWith("data: [DONE]\n\n"));
+
+  const net::TestResponse message = server.post(
+      "/v1/messages", {{"model", "tiny"}, {"max_tokens", 5}, {"messages", {{{"role", "user"}, {"content", "Hello"}}}}});
+  EXPECT_EQ(message.status, 200) << message.body;
+  EXPECT_EQ(Json::parse(message.body)["type"], "message");
+  const net::TestResponse response =
+      server.post("/v1/responses", {{"model", "tiny"}, {"input", "Hello"}, {"max_output_tokens", 16}});
+  EXPECT_EQ(response.status, 200) << response.body;
+  const std::string id = Json::parse(response.body)["id"];
+  EXPECT_EQ(server.get("/v1/responses/" + id).status, 200);
+  const net::TestResponse tokens = server.post("/tokenize", {{"model", "tiny"}, {"prompt", "Hello"}});
+  EXPECT_EQ(tokens.status, 200) << tokens.body;
+}
+
+// What the promise is worth: sixty-four requests at once, with beginnings in common and places for a few, against each
+// of them alone on a server that shares nothing.
+TEST(Serve, GivesTheSameTokensInACrowdAsAlone) {
+  ScratchFolder scratch, other;
+  RunningServer crowd(scratch, {"--sequences", "5"}), alone(other, {"--no-prefix-sharing", "--prefill-batch", "37"});
+  std::vector<Json> requests;
+  for (int index = 0; index < 64; ++index) {
+    std::string text = index % 3 == 0 ? std::string(200, 'a') : "Question " + std::to_string(index);
+    requests.push_back(chat(text + (index % 2 == 0 ? "?" : " " + std::to_string(index)), index, 1 + index % 30));
+  }
+  std::vector<std::future<std::string>> answers;
+  for (const Json& request : requests)
+    answers.push_back(std::async(std::launch::async, [&] { return crowd.text_of(request); }));
+  for (size_t index = 0; index < requests.size(); ++index)
+    EXPECT_EQ(answers[index].get(), alone.text_of(requests[index])) << index;
+  EXPECT_GT(crowd.metric("paddock_cached_tokens_total"), 0);
+  EXPECT_EQ(alone.metric("paddock_cached_tokens_total"), 0);
+}
+
+TEST(Serve, HoldsAnswersToTheirForm) {
+  ScratchFolder scratch;
+  RunningServer server(scratch);
+  for (int seed = 0; seed < 5; ++seed) {
+    Json request = chat("A person.", seed, 200);
+    request.erase("ignore_eos");
+    request["response_format"] =
+        Json::parse(R"({"type": "json_schema", "json_schema": {"name": "person", "strict": true, "schema":
+      {"type": "object", "properties": {"name": {"type": "string", "maxLength": 5}, "age": {"type": "integer", "minimum": 0, "maximum": 99}},
+       "required": ["name", "age"], "additionalProperties": false}}})");
+    const net::TestResponse response = server.post("/v1/chat/completions", request);
+    ASSERT_EQ(response.status, 200) << response.body;
+    const Json person = Json::parse(Json::parse(response.body)["choices"][0]["message"]["content"].get<std::string>());
+    EXPECT_EQ(person.size(), 2u);
+    EXPECT_LE(person["age"].get<int>(), 99);
+
+    request.erase("response_format");
+    request["tools"] = Json::parse(R"([{"type": "function", "function": {"name": "look_up", "parameters":
+      {"type": "object", "properties": {"day": {"enum": ["today", "tomorrow"]}}, "required": ["day"], "additionalProperties": false}}}])");
+    request["tool_choice"] = "required";
+    request["parallel_tool_calls"] = false;
+    const net::TestResponse called = server.post("/v1/chat/completions", request);
+    ASSERT_EQ(called.status, 200) << called.body;
+    const Json choice = Json::parse(called.body)["choices"][0];
+    ASSERT_TRUE(choice["message"].contains("tool_calls")) << called.body;
+    const Json call = choice["message"]["tool_calls"][0]["function"];
+    EXPECT_EQ(call["name"], "look_up");
+    EXPECT_THAT(Json::parse(call["arguments"].get<std::string>())["day"].get<std::string>(),
+                testing::AnyOf("today", "tomorrow"));
+    EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  }
+  Json refused = chat("A person.", 1, 5);
+  refused["response_format"] = {{"type", "json_schema"},
+                                {"json_schema", {{"name", "x"}, {"schema", {{"not", Json::object()}}}}}};
+  const net::TestResponse response = server.post("/v1/chat/completions", refused);
+  EXPECT_EQ(response.status, 400);
+  EXPECT_THAT(response.body, HasSubstr("not"));
+}
+
+TEST(Serve, EveryRouteButHealthNeedsAKeyOnceThereIsOne) {
+  ScratchFolder scratch;
+  RunningServer server(scratch);
+  EXPECT_EQ(server.get("/v1/models").status, 200);
+  const Json paths = Json::parse(server.get("/openapi.json").body)["paths"];
+  const Ran made = run_program({"keys", "create", "--name", "test", "--database", scratch.path("keys.db")});
+  ASSERT_EQ(made.status, 0) << made.err;
+  std::smatch found;
+  const std::string told = made.out + made.err;
+  ASSERT_TRUE(std::regex_search(told, found, std::regex("pdk_[A-Za-z0-9_-]+"))) << told;
+  const std::string key = found[0];
+  for (int tries = 0; tries < 50 && server.get("/v1/models").status == 200; ++tries)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_GT(paths.size(), 12u);
+  for (const auto& [path, methods] : paths.items())
+    for (const auto& [method, described] : methods.items()) {
+      if (method == "parameters") continue;
+      const std::string upper = method == "get" ? "GET" : method == "post" ? "POST" : "DELETE";
+      const auto status = server.client().ask(server.head(upper, path, "Content-Length: 0\r\n") + "\r\n").status;
+      EXPECT_EQ(status, path == "/health" ? 200 : 401) << upper << " " << path;
+    }
+  for (const char* page : {"/", "/status", "/web/style.css"}) EXPECT_EQ(server.get(page).status, 401) << page;
+  EXPECT_EQ(server.get("/v1/models", "Authorization: Bearer " + key + "\r\n").status, 200);
+  EXPECT_EQ(server.get("/v1/models", "x-api-key: " + key + "\r\n").status, 200);
+  EXPECT_EQ(server.get("/v1/models", "Authorization: Bearer " + key + "x\r\n").status, 401);
+  EXPECT_EQ(server.get("/metrics", "Authorization: Bearer " + key + "\r\n").status, 403) << "a key for inference";
+  EXPECT_EQ(server.post("/v1/chat/completions", chat("Hello", 1, 3), "Authorization: Bearer " + key + "\r\n").status,
+            200);
+  server.program().send_signal(SIGTERM);
+  const Ran ended = server.program().finish();
+  EXPECT_EQ(ended.status, 0);
+  EXPECT_EQ(ended.err.find(key), std::string::npos) << "secrets never reach a log";
+  const Ran usage = run_program({"keys", "usage", "--database", scratch.path("keys.db"), "--json"});
+  EXPECT_THAT(usage.out, HasSubstr("\"output_tokens\""));
+  EXPECT_EQ(run_program({"audit", "verify", scratch.path("audit")}).status, 0);
+}
+
+TEST(Serve, PagesOfOthersCannotUseIt) {
+  ScratchFolder scratch;
+  RunningServer server(scratch, {"--allowed-origin", "https://app.example"});
+  const auto with_host = [&](const std::string& host) {
+    return server.client().ask("GET /v1/models HTTP/1.1\r\nHost: " + host + "\r\n\r\n").status;
+  };
+  EXPECT_EQ(with_host("localhost:1"), 200);
+  EXPECT_EQ(with_host("evil.example"), 403) << "a name that was rebound to this machine";
+  EXPECT_EQ(server.get("/v1/models", "Origin: https://evil.example\r\n").status, 403);
+  const net::TestResponse allowed = server.get("/v1/models", "Origin: https://app.example\r\n");
+  EXPECT_EQ(allowed.status, 200);
+  EXPECT_THAT(allowed.head, HasSubstr("https://app.example"));
+  const std::string body = chat("Hello", 1, 2).dump();
+  EXPECT_EQ(server.client()
+                .ask(server.head("POST", "/v1/chat/completions", "Content-Type: text/plain\r\nContent-Length: ") +
+                     std::to_string(body.size()) + "\r\n\r\n" + body)
+                .status,
+            415)
+      << "a form can send text";
+}
+
+TEST(Serve, WhatIsWrongIsRefusedWithASentence) {
+  ScratchFolder scratch;
+  RunningServer server(scratch);
+  const std::string deep = std::string(5000, '[') + std::string(5000, ']');
+  for (const std::string& body :
+       {std::string(), std::string("{"), std::string("[]"), std::string("null"), deep,
+        std::string(R"({"messages": []})"), std::string(R"({"messages": [{"role": "user", "content": "\ud800"}]})"),
+        std::string(R"({"messages": [{"role": "user", "content": "a"}], "temperature": NaN})"),
+        std::string(R"({"messages": [{"role": "user", "content": "a"}], "temperature": 9})"),
+        std::string(R"({"messages": [{"role": "user", "content": "a"}], "max_tokens": "5"})"),
+        std::string(R"({"messages": [{"role": "user", "content": "a"}], "messages": []})"),
+        std::string(R"({"model": "other", "messages": [{"role": "user", "content": "a"}]})"),
+        std::string(R"({"messages": [{"role": "user", "content": ")") + std::string(20000, 'x') + R"( "}]})"}) {
+    const net::TestResponse response =
+        server.client().ask(server.post_text("/v1/chat/completions", body), std::chrono::seconds(30));
+    EXPECT_GE(response.status, 400) << body.substr(0, 80);
+    EXPECT_LT(response.status, 500) << body.substr(0, 80);
+    EXPECT_TRUE(Json::parse(response.body)["error"]["message"].get<std::string>().size() > 10) << response.body;
+  }
+  EXPECT_EQ(server.get("/nothing").status, 404);
+  EXPECT_EQ(server.client().ask(server.head("PUT", "/v1/models", "Content-Length: 0\r\n") + "\r\n").status, 405);
+  EXPECT_EQ(server.get("/ready").status, 200) << "and it still works";
+}
+
+TEST(Serve, WhoGoesAwayIsNotComputedFor) {
+  ScratchFolder scratch;
+  RunningServer server(scratch);
+  Json request = chat("Hello", 1, 900);
+  request["stream"] = true;
+  {
+    net::TestClient client = server.client();
+    client.send(server.post_text("/v1/chat/completions", request.dump()));
+    ASSERT_TRUE(client.receive_until("delta"));
+  }
+  double running = 1;
+  for (int tries = 0; tries < 100 && running > 0; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    running = server.metric("paddock_requests_running");
+  }
+  EXPECT_EQ(running, 0);
+  EXPECT_LT(server.metric("paddock_output_tokens_total"), 900);
+}
+
+TEST(Serve, AnswersFinishBeforeItEnds) {
+  ScratchFolder scratch;
+  RunningServer server(scratch);
+  Json request = chat("Hello", 1, 300);
+  request["stream"] = true;
+  net::TestClient client = server.client();
+  client.send(server.post_text("/v1/chat/completions", request.dump()));
+  ASSERT_TRUE(client.receive_until("delta"));
+  server.program().send_signal(SIGTERM);
+  ASSERT_TRUE(client.receive_until("data: [DONE]"));
+  EXPECT_EQ(server.program().finish().status, 0);
+}
+
+// Killed in the middle of many answers: keys, usage and audit trail are whole when it comes back.
+TEST(Serve, SurvivesBeingKilled) {
+  ScratchFolder scratch;
+  {
+    RunningServer server(scratch);
+    for (int index = 0; index < 5; ++index) server.text_of(chat("Hello", index, 3));
+    std::vector<net::TestClient> clients;
+    for (int index = 0; index < 8; ++index) {
+      clients.push_back(server.client());
+      clients.back().send(server.post_text("/v1/chat/completions", chat("Hello", index, 900).dump()));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    server.kill_it();
+  }
+  EXPECT_EQ(run_program({"audit", "verify", scratch.path("audit")}).status, 0);
+  RunningServer again(scratch);
+  EXPECT_FALSE(again.text_of(chat("Hello", 1, 3)).empty());
+  again.program().send_signal(SIGTERM);
+  EXPECT_EQ(again.program().finish().status, 0);
+  const Ran verified = run_program({"audit", "verify", scratch.path("audit")});
+  EXPECT_EQ(verified.status, 0) << verified.out << verified.err;
+}
+
+TEST(Serve, OptionsComeFromTheLineTheEnvironmentAndAFile) {
+  ScratchFolder scratch;
+  const std::string file = scratch.write("paddock.toml", "listen = [\"127.0.0.1:1111\"]\nsequences = 7\nwaiting = 9\n");
+  const Ran ran = run_program({"serve", "x.gguf", "--config", file, "--waiting", "11", "--print-config"}, "",
+                              {{"PADDOCK_SERVE_GRACE", "5"}});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("127.0.0.1:1111"), HasSubstr("sequences=7"), HasSubstr("waiting=11"),
+                             HasSubstr("grace=5"), HasSubstr("x.gguf")));
+  const Ran back = run_program({"serve", "--config", scratch.write("printed.toml", ran.out), "--print-config"});
+  EXPECT_EQ(back.out, ran.out);
+  EXPECT_EQ(run_program({"serve", "x.gguf", "--waiting", "none"}).status, 2);
+}
+
+}  // namespace
+}  // namespace paddock::test
