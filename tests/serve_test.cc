@@ -318,11 +318,14 @@ TEST(Serve, OptionsComeFromTheLineTheEnvironmentAndAFile) {
   const Ran ran = run_program({"serve", "x.gguf", "--config", file, "--waiting", "11", "--print-config"}, "",
                               {{"PADDOCK_SERVE_GRACE", "5"}});
   ASSERT_EQ(ran.status, 0) << ran.err;
-  EXPECT_THAT(ran.out, AllOf(HasSubstr("127.0.0.1:1111"), HasSubstr("sequences=7"), HasSubstr("waiting=11"),
-                             HasSubstr("grace=5"), HasSubstr("x.gguf")));
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("listen = [\"127.0.0.1:1111\"]"), HasSubstr("sequences = 7"),
+                             HasSubstr("waiting = 11"), HasSubstr("grace = 5"), HasSubstr("x.gguf")));
   const Ran back = run_program({"serve", "--config", scratch.write("printed.toml", ran.out), "--print-config"});
   EXPECT_EQ(back.out, ran.out);
   EXPECT_EQ(run_program({"serve", "x.gguf", "--waiting", "none"}).status, 2);
+  const Ran unknown = run_program({"serve", "x.gguf", "--config", scratch.write("odd.toml", "a = 1\nlisten = 5\n")});
+  EXPECT_EQ(unknown.status, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("odd.toml: line 1: a"));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/config_file.h"
 #include "cli/console.h"
 #include "cli/served_model.h"
 #include "cli/user_folders.h"
@@ -184,8 +185,13 @@ void add_serve_command(CLI::App& program, Action* chosen) {
   add_serve_options(command, options.get());
   command.footer(kServeExamples);
   command.callback([options, chosen, &command] {
+    if (!options->config.empty())
+      if (const auto applied = apply_config_file(command, user_path(options->config).string()); !applied) {
+        *chosen = [problem = applied.error()]() -> Result<void> { return tl::unexpected(problem); };
+        return;
+      }
     if (options->print_config)
-      *chosen = [text = command.config_to_str(true, true)] { return print(text); };
+      *chosen = [text = config_text(command)] { return print(text); };
     else
       *chosen = [options] { return serve(*options); };
   });

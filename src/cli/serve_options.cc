@@ -76,8 +76,10 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
   for (CLI::Option* option : command.get_options())
     if (!option->get_lnames().empty() && option->get_lnames().front() != "help") option->envname(variable_of(*option));
   command
-      .set_config("--config", "", "a TOML file with any of these options by their names: listen = [\"127.0.0.1:8080\"]")
-      ->envname("PADDOCK_SERVE_CONFIG");
+      .add_option("--config", options->config,
+                  "a TOML file with any of these options by their names: listen = [\"127.0.0.1:8080\"]")
+      ->envname("PADDOCK_SERVE_CONFIG")
+      ->configurable(false);
   command.add_flag("--print-config", options->print_config, "print all of them as such a file, and end")
       ->configurable(false);
 }

@@ -30,6 +30,7 @@ struct ServeOptions {
   std::string keys;    // database
   std::string audit;   // folder
   std::string audit_content = "none", audit_full_disk = "refuse", log_format = "text";
+  std::string config;
   bool print_config = false;
 };
 
