@@ -49,7 +49,8 @@ Result<std::unique_ptr<server::RequestLog>> open_log(const ServeOptions& options
   const auto format = options.log_format == "json"   ? server::LogFormat::kJson
                       : options.log_format == "none" ? server::LogFormat::kNone
                                                      : server::LogFormat::kText;
-  return std::make_unique<server::RequestLog>(format, std::move(trail));
+  const bool keeps_content = trail != nullptr && options.audit_content != "none";
+  return std::make_unique<server::RequestLog>(format, std::move(trail), keeps_content);
 }
 
 Result<std::unique_ptr<server::auth::KeyStore>> open_keys(const ServeOptions& options) {

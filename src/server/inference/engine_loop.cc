@@ -14,7 +14,10 @@ EngineLoop::EngineLoop(std::unique_ptr<engine::Engine> engine, int64_t most_wait
   thread_ = std::thread([this] { run(); });
 }
 
-EngineLoop::~EngineLoop() {
+EngineLoop::~EngineLoop() { stop(); }
+
+void EngineLoop::stop() {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

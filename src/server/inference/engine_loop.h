@@ -38,13 +38,16 @@ class EngineLoop {
 
   // At most `most_waiting` requests wait for a place. `keep_alive` holds what the engine uses: model, machine, weights.
   EngineLoop(std::unique_ptr<engine::Engine> engine, int64_t most_waiting, std::shared_ptr<void> keep_alive = {});
-  ~EngineLoop();  // cancels what runs; listeners hear of it
+  ~EngineLoop();  // stop()
   EngineLoop(const EngineLoop&) = delete;
 
   // Thread-safe. Refuses what Engine::check() refuses. The listener is called on the engine's thread and should do no
   // more than pass the event on.
   Result<Ticket> submit(engine::Request request);
   void cancel(Ticket ticket);  // unknown and finished ones do nothing
+
+  // Cancels what runs, and returns when its listeners have heard of it. Nothing is computed from then on.
+  void stop();
 
   // Whether so many requests wait that another should be turned away.
   bool is_full() const { return waiting_.load(std::memory_order_relaxed) >= most_waiting_; }

@@ -40,7 +40,11 @@ enum class LogFormat { kText, kJson, kNone };
 class RequestLog {
  public:
   // `audit` null: none is kept.
-  RequestLog(LogFormat format, std::unique_ptr<audit::AuditLog> audit) : format_(format), audit_(std::move(audit)) {}
+  RequestLog(LogFormat format, std::unique_ptr<audit::AuditLog> audit, bool keeps_content)
+      : format_(format), keeps_content_(keeps_content), audit_(std::move(audit)) {}
+
+  // Whether prompts and answers go into the audit trail, or their hashes.
+  bool keeps_content() const { return keeps_content_; }
 
   // Whether a new request may begin: not while its record could not be kept.
   Result<void> admit();
@@ -52,6 +56,7 @@ class RequestLog {
 
  private:
   LogFormat format_;
+  bool keeps_content_;
   std::unique_ptr<audit::AuditLog> audit_;
   std::mutex mutex_;
   std::set<std::string> told_fields_;

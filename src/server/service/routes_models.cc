@@ -2,6 +2,7 @@
 // What a model is asked for: answers, and what its tokenizer makes of texts. On the preparing threads.
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "server/api/model_list.h"
 #include "server/api/parse.h"
@@ -47,8 +48,8 @@ void Service::responses(const CallPointer& call) {
 void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> parsed) {
   if (!parsed) return refuse(call, parsed.error());
   const auto request = std::make_shared<const CompletionRequest>(std::move(*parsed));
-  call->entry.prompt = std::move(call->request.body);
-  call->request.body = {};
+  std::string body = std::exchange(call->request.body, {});
+  if (log_->keeps_content()) call->entry.prompt = std::move(body);
   log_->note_unknown_fields(request->unknown_fields);
   const auto model = model_for(request->model, *call);
   if (!model) return refuse(call, model.error());
@@ -95,9 +96,11 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
     if (request->store && (*sink)->response())
       stored_.put(call->principal.key_id(), stored_turn(*request, (*sink)->response()));
     note_completion(call, report, *served, (*sink)->status());
+    // The exchange holds the completion, to cancel it, and must not be held by it.
     sink->reset();
+    call->exchange.reset();
   };
-  const auto completion = Completion::create(request, **model, events_, std::move(listener));
+  const auto completion = Completion::create(request, **model, *events_, std::move(listener));
 
   AnswerContext context{.id = answer_id(request->route, identifiers_),
                         .model = (*model)->id,
@@ -124,7 +127,7 @@ void Service::note_completion(const CallPointer& call, const CompletionReport& r
   entry.output_tokens = report.usage.output_tokens;
   entry.first_token_seconds = report.first_token_seconds;
   entry.finish_reason = report.finish_reason;
-  entry.output = report.output;
+  if (log_->keeps_content()) entry.output = report.output;
   metrics_.count_completion({.model = model.id,
                              .key = entry.key_name,
                              .finish_reason = report.finish_reason,

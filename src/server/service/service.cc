@@ -28,7 +28,8 @@ Service::Service(ServiceOptions options, std::vector<std::unique_ptr<LoadedModel
       gate_(options_.gate, keys_.get()),
       metrics_(options_.version),
       stored_(options_.stored_responses, seconds_since_start),
-      preparing_(options_.preparing_threads, options_.most_preparing),
+      preparing_(std::make_unique<WorkQueue>(options_.preparing_threads, options_.most_preparing)),
+      events_(std::make_unique<WorkQueue>(1)),
       ticker_([this] { keep_streams_alive(); }) {
   add_routes();
 }
@@ -40,8 +41,10 @@ Service::~Service() {
   }
   ticking_.notify_all();
   ticker_.join();
-  // What still runs ends, and tells its listeners through queues that are still there.
-  for (const auto& model : models_) model->loop.reset();
+  // Nobody asks any more; what runs ends, and tells its listeners.
+  preparing_.reset();
+  for (const auto& model : models_) model->loop->stop();
+  events_.reset();
 }
 
 void Service::add_routes() {
@@ -175,7 +178,7 @@ void Service::handle(net::Request request, std::shared_ptr<net::Exchange> exchan
   if (const auto room = log_->admit(); !room)
     return refuse(call,
                   {ApiErrorKind::kOverloaded, "the audit log cannot be written: " + room.error().message, "", "", {}});
-  if (!preparing_.post([this, call, handler] { (this->*handler)(call); }))
+  if (!preparing_->post([this, call, handler] { (this->*handler)(call); }))
     refuse(call, {ApiErrorKind::kQueueFull, "too many requests wait to be read: try again in a moment", "", "",
                   options_.retry_after_seconds});
 }
@@ -247,7 +250,7 @@ void Service::keep_streams_alive() {
     const std::lock_guard streams_lock(streams_mutex_);
     std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
     for (const auto& stream : streams_)
-      events_.post([stream] {
+      events_->post([stream] {
         if (const auto sink = stream.lock()) sink->keep_alive();
       });
   }

@@ -127,8 +127,7 @@ class Service {
   std::mutex streams_mutex_;
   std::vector<std::weak_ptr<AnswerSink>> streams_;
 
-  WorkQueue preparing_;
-  WorkQueue events_{1};
+  std::unique_ptr<WorkQueue> preparing_, events_;
   std::mutex ticking_mutex_;
   std::condition_variable ticking_;
   bool stopping_ = false;
