@@ -26,7 +26,7 @@ std::string served_model() { return "tiny=" + (data_folder() / "text" / "tiny-sc
 // A server on a port of its own, with keys and audit trail in a folder of its own.
 class RunningServer {
  public:
-  explicit RunningServer(const ScratchFolder& scratch, Arguments more = {}) : scratch_(scratch) {
+  explicit RunningServer(const ScratchFolder& scratch, const Arguments& more = {}) {
     Arguments arguments{
         "serve",   served_model(),        "--listen",  "127.0.0.1:0", "--keys",        scratch.path("keys.db"),
         "--audit", scratch.path("audit"), "--context", "1000",        "--cache-bytes", "2000000"};
@@ -68,7 +68,6 @@ class RunningServer {
   void kill_it() { program_.reset(); }
 
  private:
-  const ScratchFolder& scratch_;
   std::optional<Program> program_;
   std::string address_;
 };

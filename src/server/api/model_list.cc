@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.h"
 #include "server/api/shape_check.h"
-#include "server/api/timestamps.h"
 
 namespace paddock::server {
 namespace {
@@ -22,7 +22,7 @@ Json anthropic_model(const ServedModel& model) {
   return {{"type", "model"},
           {"id", model.id},
           {"display_name", model.display_name.empty() ? model.id : model.display_name},
-          {"created_at", rfc3339(model.created)},
+          {"created_at", format_utc(model.created * kNsPerSecond)},
           {"lifecycle", "active"},
           {"max_input_tokens", model.context_tokens},
           {"max_tokens", model.context_tokens}};

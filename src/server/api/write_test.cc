@@ -5,9 +5,7 @@
 
 #include "server/api/answer_schemas.h"
 #include "server/api/model_list.h"
-#include "server/api/rate_limit_headers.h"
 #include "server/api/test_support.h"
-#include "server/api/timestamps.h"
 
 namespace paddock::server {
 namespace {
@@ -309,17 +307,6 @@ TEST(WriteModels, BothShapes) {
   EXPECT_FALSE(write_model_page(models, {.after_id = "z"}));
   expect_fits(write_model(models, "b", Dialect::kOpenAi).value(), "Model");
   EXPECT_EQ(write_model(models, "z", Dialect::kOpenAi).error().code, "model_not_found");
-}
-
-TEST(RateLimitHeaders, BothDialects) {
-  const RateLimitState state{.requests = LimitState{60, -1, 361'000}, .tokens = std::nullopt};
-  using Headers = std::vector<std::pair<std::string, std::string>>;
-  EXPECT_EQ(rate_limit_headers(state, Dialect::kOpenAi, 0), (Headers{{"x-ratelimit-limit-requests", "60"},
-                                                                     {"x-ratelimit-remaining-requests", "0"},
-                                                                     {"x-ratelimit-reset-requests", "6m1s"}}));
-  EXPECT_EQ(rate_limit_headers(state, Dialect::kAnthropic, 1'700'000'000 - 361)[2].second, "2023-11-14T22:13:20Z");
-  EXPECT_EQ(duration_text(20), "20ms");
-  EXPECT_EQ(duration_text(3'723'000), "1h2m3s");
 }
 
 TEST(WriteErrors, StatusesOfBothDialects) {
