@@ -35,7 +35,9 @@ const tensor::KvFormat kCacheFormats[] = {tensor::DType::kF32,
 // Sanitizers make all of this forty times slower; what they look for shows in fewer shapes too.
 #ifdef PADDOCK_SANITIZED
 const std::vector<int64_t> kHeadWidths = {3, 31, 88, 130}, kGroups = {5}, kPages = {4, 100};
+const std::vector<int64_t> kLongPages = {64}, kLongChunks = {1300};
 #else
+const std::vector<int64_t> kLongPages = {16, 64, 96}, kLongChunks = {0, 1300};
 const std::vector<int64_t> kHeadWidths = {1, 3, 8, 16, 31, 64, 88, 96, 128, 130}, kGroups = {1, 5, 8},
                            kPages = {1, 4, 16, 64, 100, 256};
 #endif
@@ -208,7 +210,7 @@ TEST_P(AttentionTest, AgreesWithTheReferenceForAnyPageAndChunk) {
 }
 
 TEST_P(AttentionTest, AgreesWithTheReferenceBeyondASegment) {
-  for (const int64_t chunk : {0, 1500})
+  for (const int64_t chunk : kLongChunks)
     expect_as_reference({.head_width = 64, .kv_heads = 1, .group = 2, .chunk = chunk, .length = 2200});
   expect_as_reference({.head_width = 64,
                        .kv_heads = 1,
@@ -229,8 +231,8 @@ TEST_P(AttentionTest, PiecesAndThreadsHaveTheSameBits) {
 }
 
 TEST_P(AttentionTest, PiecesAndThreadsHaveTheSameBitsBeyondASegment) {
-  for (const int64_t page : {16, 64, 96})
-    for (const int64_t chunk : {0, 1300})
+  for (const int64_t page : kLongPages)
+    for (const int64_t chunk : kLongChunks)
       expect_same_bits({.head_width = 16, .group = 3, .page_positions = page, .chunk = chunk, .length = 2300},
                        {1, 7, 31, 2300});
 }
