@@ -45,8 +45,9 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
                      "for keys and values of each model; otherwise half of what is left of the memory, as far as "
                      "--sequences can use it");
   command
-      .add_option("--longest-step", options->longest_step,
-                  "seconds that a step with answers may take when prompts come in; 0: twice what it takes without")
+      .add_option(
+          "--longest-step", options->longest_step,
+          "seconds that a step with answers may take when prompts come in; more only up to twice what it takes without")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
   command.add_flag("--no-prefix-sharing", options->no_prefix_sharing, "compute every prompt anew");

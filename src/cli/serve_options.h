@@ -22,7 +22,7 @@ struct ServeOptions {
   int64_t sequences = 64;               // that have a place at once
   int64_t waiting = 256;                // that wait for one
   std::optional<uint64_t> cache_bytes;  // of each model
-  double longest_step = 0;              // seconds
+  double longest_step = 0.1;            // seconds
   bool no_prefix_sharing = false;
   uint64_t body_bytes = 32 << 20;
   int64_t connections = 1024;

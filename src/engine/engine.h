@@ -24,7 +24,7 @@ namespace paddock::engine {
 struct EngineOptions {
   // Sequences that begin alike share what is computed of it, at once and later, as long as the cache has room.
   bool share_prefixes = true;
-  double longest_step = 0;  // seconds that a step with answers should take at most; 0: about twice one without prompts
+  double longest_step = 0.1;  // seconds (pace.h)
 };
 
 // Of all that an engine has done.

@@ -7,7 +7,7 @@ namespace paddock::engine {
 namespace {
 
 // Somewhat below twice, because steps are not all alike and the slowest are what people notice.
-constexpr double kTimesAnswersAlone = 1.7;
+constexpr double kTimesAnswersAlone = 1.5;
 constexpr int64_t kStepsUntilForgotten = 50;
 
 }  // namespace
@@ -20,7 +20,7 @@ bool Pace::knows_answers_alone(int64_t answers) const {
 
 int64_t Pace::prompt_tokens(int64_t answers) const {
   if (answers == 0) return most_;
-  if (longest_step_ <= 0 && !knows_answers_alone(answers)) return 0;
+  if (!knows_answers_alone(answers)) return 0;
   return std::clamp<int64_t>(static_cast<int64_t>(allowed_), 1, most_);
 }
 
@@ -34,11 +34,11 @@ void Pace::note(int64_t answers, int64_t prompt_tokens, double seconds) {
     return;
   }
   ++steps_since_;
-  const double wanted = longest_step_ > 0 ? longest_step_ : kTimesAnswersAlone * answers_alone_;
+  const double wanted = std::max(longest_step_, kTimesAnswersAlone * answers_alone_);
   if (seconds > wanted)
-    allowed_ = std::max(1.0, allowed_ * std::max(0.5, wanted / seconds));
+    allowed_ = std::max(1.0, allowed_ * std::max(0.7, wanted / seconds));
   else if (prompt_tokens >= static_cast<int64_t>(allowed_))
-    allowed_ = std::min(static_cast<double>(most_), allowed_ * 1.2 + 1);
+    allowed_ = std::min(static_cast<double>(most_), allowed_ * 1.3 + 2);
 }
 
 }  // namespace paddock::engine

@@ -9,7 +9,8 @@ namespace paddock::engine {
 
 class Pace {
  public:
-  // `longest_step`: seconds that a step with answers should not exceed; 0: about twice what it takes without prompts.
+  // A step with answers takes at most about twice what it takes without prompts, or `longest_step` seconds where that
+  // is longer: what nobody notices need not cost prompts their speed.
   Pace(double longest_step, int64_t tokens_per_step) : longest_step_(longest_step), most_(tokens_per_step) {}
 
   // For a step with this many answers. 0 now and then, to learn what a step takes without prompts.
