@@ -75,9 +75,8 @@ void SequenceCache::accept(int64_t length) {
   const GroupShape& shape = cache_->shape_[kLocal];
   if (shape.layers == 0) return;
   PageTable& table = tables_[kLocal];
-  const int64_t chunk_start = length / shape.chunk * shape.chunk;
-  const int64_t first_kept = chunk_start / shape.page_positions;
-  const int64_t given_up = std::min<int64_t>(first_kept - table.first_page, static_cast<int64_t>(table.pages.size()));
+  const int64_t given_up =
+      std::min(shape.first_visible_page(length) - table.first_page, static_cast<int64_t>(table.pages.size()));
   if (given_up <= 0) return;
   for (int64_t index = 0; index < given_up; ++index)
     cache_->pools_[kLocal].release(table.pages[static_cast<size_t>(index)]);
@@ -91,7 +90,7 @@ bool SequenceCache::can_rewind(int64_t length) const {
   if (shape.layers == 0) return true;
   // At a chunk's first position local layers need nothing at all.
   if (length % shape.chunk == 0) return true;
-  return length / shape.chunk * shape.chunk / shape.page_positions >= tables_[kLocal].first_page;
+  return shape.first_visible_page(length) >= tables_[kLocal].first_page;
 }
 
 void SequenceCache::rewind(int64_t length) {
@@ -147,7 +146,7 @@ int64_t KvCache::usable_length(const PrefixTree::Match& match) const {
   if (!copy_page_) length = length / positions * positions;
   if (shape_[kLocal].layers == 0) return length;
   const auto missing = [&](int64_t until) -> std::optional<int64_t> {
-    for (int64_t page = first_local_page(until); page * positions < until; ++page)
+    for (int64_t page = shape_[kLocal].first_visible_page(until); page * positions < until; ++page)
       if (match.nodes[static_cast<size_t>(page)]->pages[kLocal] == PrefixTree::kNoPage) return page;
     return {};
   };
@@ -162,7 +161,7 @@ SequenceCache KvCache::begin(std::span<const int32_t> tokens) {
   const PrefixTree::Match match = prefixes_.match(tokens);
   const int64_t positions = shape_[kGlobal].page_positions, length = usable_length(match);
   const int64_t whole = length / positions;
-  const int64_t first_local = shape_[kLocal].layers == 0 ? 0 : first_local_page(length);
+  const int64_t first_local = shape_[kLocal].layers == 0 ? 0 : shape_[kLocal].first_visible_page(length);
   sequence.tables_[kLocal].first_page = first_local;
   for (int64_t page = 0; page < whole; ++page) {
     PrefixTree::Node* node = match.nodes[static_cast<size_t>(page)];
@@ -197,9 +196,7 @@ bool KvCache::copy_part(SequenceCache& sequence, const PrefixTree::Node& node) {
   }
   for (const Group group : kAllGroups)
     if (from[group] != PrefixTree::kNoPage) pools_[group].release(from[group]);
-  if (copied) return true;
-  // Room that one group has got is used when the sequence grows.
-  return false;
+  return copied;  // otherwise room that one group has got is used when the sequence grows
 }
 
 void KvCache::remember(SequenceCache& sequence, std::span<const int32_t> tokens, bool last) {

@@ -34,6 +34,9 @@ struct GroupShape {
   // The most pages that one sequence of up to `length` positions can hold at once, when a step adds at most `step`
   // positions.
   int64_t pages_needed(int64_t length, int64_t step) const;
+
+  // The first page that local layers look at when the next position is `length`.
+  int64_t first_visible_page(int64_t length) const { return length / chunk * chunk / page_positions; }
 };
 
 using CacheShape = std::array<GroupShape, kGroups>;
@@ -113,10 +116,6 @@ class KvCache {
   friend class SequenceCache;
   int64_t pages_needed(Group group, int64_t length) const { return shape_[group].pages_needed(length, step_); }
   bool shares() const { return shape_[kGlobal].layers > 0; }
-  // Of the pages that local layers look at when the next position is `length`.
-  int64_t first_local_page(int64_t length) const {
-    return length / shape_[kLocal].chunk * shape_[kLocal].chunk / shape_[kLocal].page_positions;
-  }
   std::optional<int32_t> allocate(Group group);
   int64_t usable_length(const PrefixTree::Match& match) const;
   bool copy_part(SequenceCache& sequence, const PrefixTree::Node& node);

@@ -6,13 +6,10 @@
 #include "base/check.h"
 
 namespace paddock::cache {
-namespace {
 
 int64_t shared_tokens(std::span<const int32_t> a, std::span<const int32_t> b) {
   return std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
 }
-
-}  // namespace
 
 PrefixTree::PrefixTree(int64_t page_positions, std::span<PagePool> pools)
     : page_positions_(page_positions), pools_(pools) {}

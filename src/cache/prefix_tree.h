@@ -17,6 +17,9 @@
 
 namespace paddock::cache {
 
+// Tokens at the start that two texts share.
+int64_t shared_tokens(std::span<const int32_t> a, std::span<const int32_t> b);
+
 class PrefixTree {
  public:
   static constexpr int32_t kNoPage = -1;

@@ -2,7 +2,6 @@
 #include "cli/serve_options.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 
 namespace paddock::cli {
 namespace {

@@ -11,11 +11,6 @@
 namespace paddock::engine {
 namespace {
 
-// Tokens at the start that two texts share.
-int64_t common_prefix(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
-  return std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
-}
-
 bool all_finite(const std::vector<float>& values) {
   uint32_t largest = 0;  // as integers, magnitudes are in order; infinity and what is not a number are the largest
   for (const float value : values) largest = std::max(largest, std::bit_cast<uint32_t>(value) & 0x7fffffffu);
@@ -160,7 +155,7 @@ bool Engine::is_read_by_another(const Sequence& sequence, int64_t held) const {
   for (const auto& [id, other] : sequences_) {
     if (!other.cache || !scheduler_.is_reading(id)) continue;
     const int64_t common =
-        std::min(common_prefix(other.tokens, sequence.tokens), static_cast<int64_t>(sequence.tokens.size()) - 1);
+        std::min(cache::shared_tokens(other.tokens, sequence.tokens), static_cast<int64_t>(sequence.tokens.size()) - 1);
     if (common / plan_.cache.page_positions > held / plan_.cache.page_positions) return true;
   }
   return false;

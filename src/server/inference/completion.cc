@@ -31,7 +31,7 @@ std::shared_ptr<Completion> Completion::create(std::shared_ptr<const CompletionR
   return std::shared_ptr<Completion>(new Completion(std::move(request), model, events, std::move(listener)));
 }
 
-ApiResult<void> Completion::start(PreparedRequest prepared) {
+ApiResult<void> Completion::start(PreparedRequest prepared, const std::function<void()>& ready) {
   const std::lock_guard lock(mutex_);
   answers_.reserve(prepared.requests.size());
   for (size_t choice = 0; choice < prepared.requests.size(); ++choice) {
@@ -55,7 +55,7 @@ ApiResult<void> Completion::start(PreparedRequest prepared) {
     }
     answers_[choice].ticket = *ticket;
   }
-  if (ready_) ready_();
+  ready();
   return {};
 }
 

@@ -40,10 +40,9 @@ class Completion : public std::enable_shared_from_this<Completion> {
   static std::shared_ptr<Completion> create(std::shared_ptr<const CompletionRequest> request, const LoadedModel& model,
                                             WorkQueue& events, CompletionListener listener);
 
-  // Called by start() when the engine has taken the requests, before the listener hears anything.
-  void before_start(std::function<void()> ready) { ready_ = std::move(ready); }
-  // Hands the answers' requests to the engine. An error: none of them runs, and the listener hears nothing.
-  ApiResult<void> start(PreparedRequest prepared);
+  // Hands the answers' requests to the engine. When it has taken them, and before the listener hears anything, `ready`
+  // is called. An error: none of them runs, and the listener hears nothing.
+  ApiResult<void> start(PreparedRequest prepared, const std::function<void()>& ready);
 
   // Any thread, at any time: what has not been answered is given up.
   void cancel();
@@ -68,7 +67,6 @@ class Completion : public std::enable_shared_from_this<Completion> {
   const LoadedModel& model_;
   WorkQueue& events_;
   const CompletionListener listener_;
-  std::function<void()> ready_;
   bool refused_ = false;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 

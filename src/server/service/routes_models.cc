@@ -109,13 +109,14 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
                         .request_id = call->request.id,
                         .identifiers = identifiers_};
   // Nothing is sent before the engine has taken the request: until then a refusal has its own status.
-  completion->before_start([&] {
+  const auto ready = [&] {
     *sink = make_answer_sink(*request, std::move(context), call->exchange, common_fields(*call));
     if (!request->stream) return;
     const std::lock_guard lock(streams_mutex_);
     streams_.push_back(*sink);
-  });
-  if (const auto started = completion->start(std::move(*prepared)); !started) return refuse(call, started.error());
+  };
+  if (const auto started = completion->start(std::move(*prepared), ready); !started)
+    return refuse(call, started.error());
   call->exchange->on_disconnect([completion] { completion->cancel(); });
 }
 

@@ -161,7 +161,6 @@ void Service::handle(net::Request request, std::shared_ptr<net::Exchange> exchan
   call->dialect = dialect_of_path(request.target.path);
   call->request = std::move(request);
   call->exchange = std::move(exchange);
-  ++in_flight_;
   if (!admitted) return refuse(call, admitted.error());
   call->values = std::move(admitted->match.values);
   call->route = admitted->match.route;
@@ -241,7 +240,6 @@ void Service::note_end(const CallPointer& call, int status) {
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - call->entry.start;
   metrics_.count_request(call->entry.route.empty() ? "unknown" : call->entry.route, call->entry.method, status,
                          seconds.count());
-  --in_flight_;
 }
 
 void Service::keep_streams_alive() {

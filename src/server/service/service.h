@@ -50,7 +50,6 @@ class Service {
   void set_network_statistics(std::function<net::ServerStatistics()> statistics) { network_ = std::move(statistics); }
   // No new requests are taken; /ready says so.
   void drain() { draining_ = true; }
-  size_t in_flight() const { return in_flight_; }
 
  private:
   // A request while it is looked at.
@@ -120,7 +119,6 @@ class Service {
   std::vector<Handler> handlers_;  // of the router's routes
   std::function<net::ServerStatistics()> network_;
   std::atomic<bool> draining_{false};
-  std::atomic<size_t> in_flight_{0};
 
   // Streams that may be silent for long.
   void keep_streams_alive();
