@@ -109,7 +109,7 @@ TEST(Serve, AnswersWholeAndInPieces) {
   EXPECT_EQ(Json::parse(message.body)["type"], "message");
   const net::TestResponse response =
       server.post("/v1/responses", {{"model", "tiny"}, {"input", "Hello"}, {"max_output_tokens", 16}});
-  EXPECT_EQ(response.status, 200) << response.body;
+  ASSERT_EQ(response.status, 200) << response.body << server.program().error_so_far();
   const std::string id = Json::parse(response.body)["id"];
   EXPECT_EQ(server.get("/v1/responses/" + id).status, 200);
   const net::TestResponse tokens = server.post("/tokenize", {{"model", "tiny"}, {"prompt", "Hello"}});

@@ -115,6 +115,7 @@ void Completion::finish() {
     report_.output += answer.text.text();
   }
   report_.seconds = seconds();
+  listener_.complete(report_);
   listener_.event(AnswerFinished{report_.usage});
   listener_.finished(report_);
 }

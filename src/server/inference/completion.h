@@ -31,6 +31,7 @@ struct CompletionReport {
 // Events come one at a time, on the thread of the queue that was given, in the order that answer_event.h says.
 struct CompletionListener {
   std::function<void(const AnswerEvent&)> event;
+  std::function<void(const CompletionReport&)> complete;  // before the last event: what clients rely on is done here
   std::function<void(const CompletionReport&)> finished;  // last
 };
 

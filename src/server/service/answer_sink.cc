@@ -27,8 +27,11 @@ std::optional<ApiError> failure_of(const AnswerEvent& event) {
 class StreamSink : public AnswerSink {
  public:
   StreamSink(const CompletionRequest& request, AnswerContext context, std::shared_ptr<net::Exchange> exchange,
-             net::Headers headers)
-      : writer_(make_stream_writer(request, std::move(context))), exchange_(std::move(exchange)) {
+             net::Headers headers, KeepResponse keep)
+      : request_(request),
+        writer_(make_stream_writer(request, std::move(context))),
+        exchange_(std::move(exchange)),
+        keep_(std::move(keep)) {
     net::Headers all = net::event_stream_headers();
     for (const auto& [name, value] : headers) all.set(name, value);
     exchange_->begin_stream(200, std::move(all));
@@ -37,8 +40,11 @@ class StreamSink : public AnswerSink {
   void tell(const AnswerEvent& event) override {
     if (ended_) return;
     if (const auto failed = failure_of(event)) return fail(*failed);
-    send(writer_->events(event));
-    if (std::holds_alternative<AnswerFinished>(event)) end();
+    const auto events = writer_->events(event);
+    const bool last = std::holds_alternative<AnswerFinished>(event);
+    if (last && request_.store && writer_->response()) keep_(writer_->response());
+    send(events);
+    if (last) end();
   }
   void fail(const ApiError& error) override {
     if (ended_) return;
@@ -49,7 +55,6 @@ class StreamSink : public AnswerSink {
     if (!ended_) exchange_->write(writer_->keep_alive().text());
   }
   int status() const override { return 200; }
-  SharedJson response() const override { return writer_->response(); }
 
  private:
   void send(const std::vector<ServerSentEvent>& events) {
@@ -62,20 +67,23 @@ class StreamSink : public AnswerSink {
     exchange_->finish();
   }
 
+  const CompletionRequest& request_;
   std::unique_ptr<StreamWriter> writer_;
   std::shared_ptr<net::Exchange> exchange_;
+  KeepResponse keep_;
   bool ended_ = false;
 };
 
 class WholeSink : public AnswerSink {
  public:
   WholeSink(const CompletionRequest& request, AnswerContext context, std::shared_ptr<net::Exchange> exchange,
-            net::Headers headers)
+            net::Headers headers, KeepResponse keep)
       : request_(request),
         context_(std::move(context)),
         answer_(request, context_.identifiers),
         exchange_(std::move(exchange)),
-        headers_(std::move(headers)) {}
+        headers_(std::move(headers)),
+        keep_(std::move(keep)) {}
 
   void tell(const AnswerEvent& event) override {
     if (status_ != 0) return;
@@ -85,7 +93,7 @@ class WholeSink : public AnswerSink {
     const auto body = write_answer(request_, context_, answer_);
     if (!body) return fail(body.error());
     status_ = 200;
-    if (request_.route == CompletionRequest::Route::kResponses) response_ = share(*body);
+    if (request_.route == CompletionRequest::Route::kResponses && request_.store) keep_(share(*body));
     exchange_->respond(json_response(*body, std::move(headers_)));
   }
   void fail(const ApiError& error) override {
@@ -96,7 +104,6 @@ class WholeSink : public AnswerSink {
     exchange_->respond(std::move(response));
   }
   int status() const override { return status_; }
-  SharedJson response() const override { return response_; }
 
  private:
   const CompletionRequest& request_;
@@ -104,17 +111,20 @@ class WholeSink : public AnswerSink {
   Answer answer_;
   std::shared_ptr<net::Exchange> exchange_;
   net::Headers headers_;
-  SharedJson response_;
+  KeepResponse keep_;
   int status_ = 0;
 };
 
 }  // namespace
 
 std::unique_ptr<AnswerSink> make_answer_sink(const CompletionRequest& request, AnswerContext context,
-                                             std::shared_ptr<net::Exchange> exchange, net::Headers headers) {
+                                             std::shared_ptr<net::Exchange> exchange, net::Headers headers,
+                                             KeepResponse keep) {
   if (request.stream)
-    return std::make_unique<StreamSink>(request, std::move(context), std::move(exchange), std::move(headers));
-  return std::make_unique<WholeSink>(request, std::move(context), std::move(exchange), std::move(headers));
+    return std::make_unique<StreamSink>(request, std::move(context), std::move(exchange), std::move(headers),
+                                        std::move(keep));
+  return std::make_unique<WholeSink>(request, std::move(context), std::move(exchange), std::move(headers),
+                                     std::move(keep));
 }
 
 net::Response json_response(const Json& body, net::Headers headers) {

@@ -27,13 +27,16 @@ class AnswerSink {
 
   // Of what was sent; 0 before.
   virtual int status() const = 0;
-  // The response object that clients may ask to be kept; null where there is none.
-  virtual SharedJson response() const = 0;
 };
 
-// What a request's answer is sent by. `headers` are added to it. The request must live as long.
+// Keeps the response object of a request that asks for it.
+using KeepResponse = std::function<void(SharedJson)>;
+
+// What a request's answer is sent by. `headers` are added to it. `keep` is called before the client can know of the
+// response, for whose id it may ask at once. The request must live as long.
 std::unique_ptr<AnswerSink> make_answer_sink(const CompletionRequest& request, AnswerContext context,
-                                             std::shared_ptr<net::Exchange> exchange, net::Headers headers);
+                                             std::shared_ptr<net::Exchange> exchange, net::Headers headers,
+                                             KeepResponse keep);
 
 // A body that is not an answer of the model.
 net::Response json_response(const Json& body, net::Headers headers = {});

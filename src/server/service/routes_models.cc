@@ -86,15 +86,14 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   const auto sink = std::make_shared<std::shared_ptr<AnswerSink>>();
   CompletionListener listener;
   listener.event = [sink](const AnswerEvent& event) { (*sink)->tell(event); };
+  listener.complete = [this, permit](const CompletionReport& report) {
+    if (!permit) return;
+    const Usage& usage = report.usage;
+    if (const auto kept = permit->finish({usage.prompt_tokens, usage.cached_tokens, usage.output_tokens}); !kept)
+      log_->warn("usage", kept.error().message);
+  };
   // The sink refers to the request, which the closure keeps.
-  listener.finished = [this, call, request, permit, sink, served = *model](const CompletionReport& report) {
-    if (permit)
-      if (const auto kept =
-              permit->finish({report.usage.prompt_tokens, report.usage.cached_tokens, report.usage.output_tokens});
-          !kept)
-        log_->warn("usage", kept.error().message);
-    if (request->store && (*sink)->response())
-      stored_.put(call->principal.key_id(), stored_turn(*request, (*sink)->response()));
+  listener.finished = [this, call, request, sink, served = *model](const CompletionReport& report) {
     note_completion(call, report, *served, (*sink)->status());
     // The exchange holds the completion, to cancel it, and must not be held by it.
     sink->reset();
@@ -110,14 +109,18 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
                         .identifiers = identifiers_};
   // Nothing is sent before the engine has taken the request: until then a refusal has its own status.
   const auto ready = [&] {
-    *sink = make_answer_sink(*request, std::move(context), call->exchange, common_fields(*call));
+    *sink = make_answer_sink(*request, std::move(context), call->exchange, common_fields(*call),
+                             [this, call, request](SharedJson response) {
+                               stored_.put(call->principal.key_id(), stored_turn(*request, std::move(response)));
+                             });
     if (!request->stream) return;
     const std::lock_guard lock(streams_mutex_);
     streams_.push_back(*sink);
   };
+  const auto exchange = call->exchange;  // the call gives its own up when the answer ends, which may be at once
   if (const auto started = completion->start(std::move(*prepared), ready); !started)
     return refuse(call, started.error());
-  call->exchange->on_disconnect([completion] { completion->cancel(); });
+  exchange->on_disconnect([completion] { completion->cancel(); });
 }
 
 void Service::note_completion(const CallPointer& call, const CompletionReport& report, const LoadedModel& model,
