@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of a weight matrix with rows of activations, for each machine, format and number of rows:
-//   product_bench --benchmark_filter='amx/Q4_0/.*'
+//   product_bench --benchmark_filter='amx/Q4_0/.*' [INPUTS OUTPUTS]
 // Weights are many times the last cache, as in a model. bytes_per_second counts stored weights (its limit is the
 // memory's bandwidth), items_per_second multiplications and additions (its limit is the arithmetic peak): paddock bench
 // --machine-only.
@@ -8,6 +8,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -22,8 +23,9 @@ namespace {
 
 using tensor::DType;
 
-constexpr int64_t kInputs = 5120;
-constexpr int64_t kOutputs = 8192;
+struct Shape {
+  int64_t inputs = 5120, outputs = 8192;
+};
 constexpr size_t kWeightBytes = size_t{512} << 20;
 
 constexpr DType kFormats[] = {
@@ -47,39 +49,39 @@ std::vector<std::byte>& weight_bytes() {
   return bytes;
 }
 
-void product(benchmark::State& state, const std::string& name, DType dtype, int64_t rows) {
+void product(benchmark::State& state, const std::string& name, DType dtype, int64_t rows, Shape shape) {
   const auto machine = std::move(*make_machine(name, 0));
-  const size_t row_bytes = tensor::row_bytes(dtype, kInputs);
-  const int64_t matrices = std::max<int64_t>(1, static_cast<int64_t>(kWeightBytes / (row_bytes * kOutputs)));
+  const size_t row_bytes = tensor::row_bytes(dtype, shape.inputs);
+  const int64_t matrices = std::max<int64_t>(1, static_cast<int64_t>(kWeightBytes / (row_bytes * shape.outputs)));
   const Address weights = *machine->adopt(weight_bytes());
-  const Buffer memory = *machine->allocate(static_cast<size_t>(rows * (kInputs + kOutputs)) * sizeof(float));
-  const Rows x = {memory.address(), rows, kInputs};
-  const Rows y = {memory.address().plus(static_cast<size_t>(rows * kInputs) * sizeof(float)), rows, kOutputs};
-  std::vector<float> values(static_cast<size_t>(rows * kInputs));
+  const Buffer memory = *machine->allocate(static_cast<size_t>(rows * (shape.inputs + shape.outputs)) * sizeof(float));
+  const Rows x = {memory.address(), rows, shape.inputs};
+  const Rows y = {memory.address().plus(static_cast<size_t>(rows * shape.inputs) * sizeof(float)), rows, shape.outputs};
+  std::vector<float> values(static_cast<size_t>(rows * shape.inputs));
   std::mt19937 random(11);
   std::normal_distribution<float> normal;
   for (float& value : values) value = normal(random);
   machine->write(std::as_bytes(std::span(values)), x.address);
   int64_t turn = 0;
   for (auto _ : state) {
-    const Matrix matrix = {.weights = weights.plus(static_cast<size_t>(turn++ % matrices) * row_bytes * kOutputs),
+    const Matrix matrix = {.weights = weights.plus(static_cast<size_t>(turn++ % matrices) * row_bytes * shape.outputs),
                            .dtype = dtype,
-                           .outputs = kOutputs,
-                           .inputs = kInputs,
+                           .outputs = shape.outputs,
+                           .inputs = shape.inputs,
                            .row_stride = row_bytes};
     machine->project({.x_TD = x, .weights = matrix, .y_TO = y});
   }
   state.SetLabel(machine->path_of(dtype));
-  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(row_bytes) * kOutputs);
-  state.SetItemsProcessed(state.iterations() * 2 * rows * kInputs * kOutputs);
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(row_bytes) * shape.outputs);
+  state.SetItemsProcessed(state.iterations() * 2 * rows * shape.inputs * shape.outputs);
 }
 
-void register_all() {
+void register_all(Shape shape) {
   for (const std::string& machine : available_machines())
     for (const DType dtype : kFormats)
-      for (const int64_t rows : {1, 4, 8, 32, 128, 512})
+      for (const int64_t rows : {1, 4, 8, 16, 32, 128, 512})
         benchmark::RegisterBenchmark(fmt::format("{}/{}/{}", machine, tensor::name(dtype), rows).c_str(), product,
-                                     machine, dtype, rows)
+                                     machine, dtype, rows, shape)
             ->UseRealTime()
             ->Unit(benchmark::kMillisecond);
 }
@@ -89,7 +91,13 @@ void register_all() {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  paddock::kernels::register_all();
+  paddock::kernels::Shape shape;
+  if (argc == 3) shape = {std::atoll(argv[1]), std::atoll(argv[2])};
+  if (argc != 3 && benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  if (shape.inputs <= 0 || shape.inputs % 32 != 0 || shape.outputs <= 0) {
+    fmt::print(stderr, "INPUTS: a multiple of the formats' blocks, OUTPUTS: at least 1\n");
+    return 1;
+  }
+  paddock::kernels::register_all(shape);
   benchmark::RunSpecifiedBenchmarks();
 }
