@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
 #include "kernels/amx/tile_config.h"
 #include "kernels/avx512/few_rows.h"
@@ -85,16 +84,25 @@ struct alignas(64) Panel {
   float scales[kBlocks][kPanel];
   float offsets[kBlocks][kPanel];
 };
-// As they are stored.
-struct alignas(64) Halves {
-  uint16_t scales[kBlocks][kPanel];
-  uint16_t offsets[kBlocks][kPanel];
+// Where a chunk of sixteen outputs is stored.
+struct StoredPanel {
+  const std::byte* first;
+  int64_t row_stride;
+  int64_t rows;  // that are real; the others repeat the last
+
+  const std::byte* row(int64_t output) const { return first + std::min(output, rows - 1) * row_stride; }
+  // Four bytes of each output, `at` bytes into its row.
+  __m512i gather(int64_t at) const {
+    const __m512i outputs = _mm512_min_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                                             _mm512_set1_epi32(static_cast<int>(rows - 1)));
+    const __m512i offsets = _mm512_mullo_epi32(outputs, _mm512_set1_epi32(static_cast<int>(row_stride)));
+    return _mm512_i32gather_epi32(offsets, first + at, 1);
+  }
 };
 
-void widen(const uint16_t (*halves)[kPanel], float (*floats)[kPanel]) {
-  for (int64_t block = 0; block < kBlocks; ++block)
-    _mm512_store_ps(floats[block], _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves[block]))));
-}
+// Of the lower or the upper halves of sixteen lanes, floats.
+__m512 low_halves(__m512i lanes) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(lanes)); }
+__m512 high_halves(__m512i lanes) { return low_halves(_mm512_srli_epi32(lanes, 16)); }
 
 // Maps of a byte's bits, for _mm512_gf2p8affine_epi64_epi8: byte 7 - i says of which bits bit i is the sum.
 constexpr int64_t kLowUp = 0x0000000001020408;      // 16 * low nibble
@@ -122,76 +130,76 @@ __m512i spread_signed(const std::byte* bytes) {
       flips);
 }
 
-uint16_t half_at(const std::byte* bytes) {
-  uint16_t half;
-  std::memcpy(&half, bytes, sizeof half);
-  return half;
-}
-
-// Formats: how a chunk of one output gets into its lines of a panel, and what is done when all sixteen are there.
+// Formats: how a chunk of sixteen outputs becomes a panel.
 
 struct Q4_0 {
   static constexpr int64_t kChunkBytes = 18 * kBlocks;
   static constexpr bool kOffsets = false, kSigned = true, kTwoProducts = false;
-  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel, Halves& halves) {
+  static void unpack(const StoredPanel& stored, int64_t blocks, Panel& panel) {
     for (int64_t block = 0; block < blocks; ++block) {
-      _mm512_store_si512(panel.tiles[block][row], spread_signed(stored + block * 18 + 2));
-      halves.scales[block][row] = half_at(stored + block * 18);
+#pragma GCC unroll 16
+      for (int64_t row = 0; row < kPanel; ++row)
+        _mm512_store_si512(panel.tiles[block][row], spread_signed(stored.row(row) + block * 18 + 2));
+      _mm512_store_ps(panel.scales[block], low_halves(stored.gather(block * 18)));
     }
   }
-  static void finish(const Halves& halves, Panel& panel) { widen(halves.scales, panel.scales); }
 };
 
 struct Q4_1 {
   static constexpr int64_t kChunkBytes = 20 * kBlocks;
   static constexpr bool kOffsets = true, kSigned = false, kTwoProducts = false;
-  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel, Halves& halves) {
+  static void unpack(const StoredPanel& stored, int64_t blocks, Panel& panel) {
     for (int64_t block = 0; block < blocks; ++block) {
-      _mm512_store_si512(panel.tiles[block][row], spread(stored + block * 20 + 4));
-      halves.scales[block][row] = half_at(stored + block * 20);
-      halves.offsets[block][row] = half_at(stored + block * 20 + 2);
+#pragma GCC unroll 16
+      for (int64_t row = 0; row < kPanel; ++row)
+        _mm512_store_si512(panel.tiles[block][row], spread(stored.row(row) + block * 20 + 4));
+      const __m512i halves = stored.gather(block * 20);
+      _mm512_store_ps(panel.scales[block], low_halves(halves));
+      _mm512_store_ps(panel.offsets[block], high_halves(halves));
     }
-  }
-  static void finish(const Halves& halves, Panel& panel) {
-    widen(halves.scales, panel.scales);
-    widen(halves.offsets, panel.offsets);
   }
 };
 
 struct Q4K {
   static constexpr int64_t kChunkBytes = 144;
   static constexpr bool kOffsets = true, kSigned = false, kTwoProducts = false;
-  static void unpack(const std::byte* stored, int64_t, int64_t row, Panel& panel, Halves&) {
+  static void unpack(const StoredPanel& stored, int64_t, Panel& panel) {
     const __m512i low = _mm512_setr_epi64(kLowUp, kLowUp, kLowUp, kLowUp, kLow, kLow, kLow, kLow);
     const __m512i high = _mm512_setr_epi64(kHighUp, kHighUp, kHighUp, kHighUp, kHigh, kHigh, kHigh, kHigh);
-    for (int64_t pair = 0; pair < 4; ++pair) {  // two blocks share 32 bytes
-      const __m512i bytes =
-          _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(stored + 16 + pair * 32)));
-      _mm512_store_si512(panel.tiles[2 * pair][row], _mm512_gf2p8affine_epi64_epi8(bytes, low, 0));
-      _mm512_store_si512(panel.tiles[2 * pair + 1][row], _mm512_gf2p8affine_epi64_epi8(bytes, high, 0));
+    __m512i lanes[kPanel];
+#pragma GCC unroll 16
+    for (int64_t row = 0; row < kPanel; ++row) {
+      const std::byte* bytes = stored.row(row);
+      for (int64_t pair = 0; pair < 4; ++pair) {  // two blocks share 32 bytes
+        const __m512i nibbles =
+            _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + 16 + pair * 32)));
+        _mm512_store_si512(panel.tiles[2 * pair][row], _mm512_gf2p8affine_epi64_epi8(nibbles, low, 0));
+        _mm512_store_si512(panel.tiles[2 * pair + 1][row], _mm512_gf2p8affine_epi64_epi8(nibbles, high, 0));
+      }
+      lanes[row] = _mm512_castps_si512(avx512::scales_and_offsets_of_k(bytes));
     }
-    alignas(64) float lanes[16];
-    _mm512_store_ps(lanes, avx512::scales_and_offsets_of_k(stored));
+    transpose_16x16(lanes);
     for (int64_t block = 0; block < kBlocks; ++block) {
-      panel.scales[block][row] = lanes[block];
-      panel.offsets[block][row] = lanes[block + kBlocks];
+      _mm512_store_si512(panel.scales[block], lanes[block]);
+      _mm512_store_si512(panel.offsets[block], lanes[block + kBlocks]);
     }
   }
-  static void finish(const Halves&, Panel&) {}
 };
 
 // Weights of more than four bits times sixteen are no bytes: they meet the high and the low parts one after the other.
 struct Q8_0 {
   static constexpr int64_t kChunkBytes = 34 * kBlocks;
   static constexpr bool kOffsets = false, kTwoProducts = true;
-  static void unpack(const std::byte* stored, int64_t blocks, int64_t row, Panel& panel, Halves& halves) {
+  static void unpack(const StoredPanel& stored, int64_t blocks, Panel& panel) {
     for (int64_t block = 0; block < blocks; ++block) {
-      const __m256i quants = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(stored + block * 34 + 2));
-      _mm256_store_si256(reinterpret_cast<__m256i*>(panel.tiles[block][row]), quants);
-      halves.scales[block][row] = half_at(stored + block * 34);
+#pragma GCC unroll 16
+      for (int64_t row = 0; row < kPanel; ++row) {
+        const auto* quants = reinterpret_cast<const __m256i*>(stored.row(row) + block * 34 + 2);
+        _mm256_store_si256(reinterpret_cast<__m256i*>(panel.tiles[block][row]), _mm256_loadu_si256(quants));
+      }
+      _mm512_store_ps(panel.scales[block], low_halves(stored.gather(block * 34)));
     }
   }
-  static void finish(const Halves& halves, Panel& panel) { widen(halves.scales, panel.scales); }
 };
 
 // Outputs that are unpacked at once: for few tokens they stay in the first cache beside a token block, for many a token
@@ -200,7 +208,6 @@ constexpr int64_t kGroup = 64, kSmallGroup = 32;
 
 struct Scratch {
   Panel panels[kGroup / kPanel];
-  Halves halves;
   alignas(64) int32_t dots[2][2][kPanel][16];  // of two blocks; the second of each for formats that need two products
   alignas(64) float sums[kMostTokens / kTokenBlock][kMostOutputs / kPanel][kPanel][16];
 };
@@ -304,17 +311,15 @@ template <typename Format>
 void multiply_group(const ProductPiece& piece, int64_t first, int64_t group, int64_t chunk, Scratch& scratch) {
   const int64_t all_blocks = piece.inputs / kBlock, blocks = std::min(kBlocks, all_blocks - chunk * kBlocks);
   const int64_t end = std::min(first + group, piece.outputs);
+  const auto row_stride = static_cast<int64_t>(piece.row_stride);
   for (int64_t panel_first = first; panel_first < end; panel_first += kPanel) {
-    Panel& panel = scratch.panels[(panel_first - first) / kPanel];
-    for (int64_t output = panel_first; output < std::min(panel_first + kPanel, end); ++output) {
-      const std::byte* stored =
-          piece.weights + static_cast<size_t>(output) * piece.row_stride + chunk * Format::kChunkBytes;
-      // Each output is a stream of its own, more than the processor follows by itself: ask for the row's next chunk.
-      for (int64_t byte = Format::kChunkBytes; byte < 2 * Format::kChunkBytes; byte += 64)
-        _mm_prefetch(reinterpret_cast<const char*>(stored + byte), _MM_HINT_T0);
-      Format::unpack(stored, blocks, output - panel_first, panel, scratch.halves);
-    }
-    Format::finish(scratch.halves, panel);
+    const StoredPanel stored = {piece.weights + panel_first * row_stride + chunk * Format::kChunkBytes, row_stride,
+                                std::min(kPanel, end - panel_first)};
+    // Each output is a stream of its own, more than the processor follows by itself: ask for the row's next chunk.
+    for (int64_t row = 0; row < kPanel; ++row)
+      for (int64_t byte = 0; byte < Format::kChunkBytes; byte += 64)
+        _mm_prefetch(reinterpret_cast<const char*>(stored.row(row) + Format::kChunkBytes + byte), _MM_HINT_T0);
+    Format::unpack(stored, blocks, scratch.panels[(panel_first - first) / kPanel]);
   }
   const auto* x = reinterpret_cast<const TokenTile*>(piece.x) + chunk * kBlocks;
   for (int64_t token_block = 0; token_block * kTokenBlock < piece.tokens; ++token_block)
@@ -360,7 +365,7 @@ template <>
 constexpr ProductKernel kKernel<Q8_0> = {kName, Arithmetic::kInt8, &kPackingForTwoProducts, sizeof(Scratch),
                                          multiply<Q8_0, kFewForTwoProducts>};
 
-// The head meets the few rows that are sampled.
+// The head meets the rows that are sampled: few, so that bf16 tiles would not be worth their rounding.
 void multiply_head(const ProductPiece& piece) { avx512::multiply_wide_rows(piece); }
 
 constexpr Packing kRowPacking = {row_bytes, pack_rows};
@@ -385,7 +390,6 @@ const ProductKernel* head_kernel(tensor::DType dtype) {
   switch (dtype) {
     case DType::kQ5_K:
     case DType::kQ6_K:
-    case DType::kQ8_0:
     case DType::kIQ4_NL:
     case DType::kIQ4_XS:
     case DType::kMXFP4: return &kHeadKernel;
