@@ -174,6 +174,37 @@ TEST(Serve, HoldsAnswersToTheirForm) {
   EXPECT_THAT(response.body, HasSubstr("not"));
 }
 
+// The model would rather call; where it may not say how a call goes on, it answers.
+TEST(Serve, LetsAModelCallOrAnswerInAForm) {
+  ScratchFolder scratch;
+  RunningServer server(scratch);
+  Json request = chat("What is the weather?", 1, 200);
+  request.erase("ignore_eos");
+  request["response_format"] = Json::parse(R"({"type": "json_schema", "json_schema": {"name": "age", "strict": true,
+    "schema": {"type": "object", "properties": {"age": {"type": "integer", "minimum": 0, "maximum": 99}},
+               "required": ["age"], "additionalProperties": false}}})");
+  request["tools"] = Json::parse(R"([{"type": "function", "function": {"name": "look_up", "parameters":
+    {"type": "object", "properties": {"day": {"enum": ["today", "tomorrow"]}}, "required": ["day"], "additionalProperties": false}}}])");
+  request["parallel_tool_calls"] = false;
+  const auto choice_of = [&] {
+    const net::TestResponse response = server.post("/v1/chat/completions", request);
+    EXPECT_EQ(response.status, 200) << response.body;
+    return Json::parse(response.body)["choices"][0];
+  };
+  const Json called = choice_of();
+  ASSERT_EQ(called["finish_reason"], "tool_calls") << called;
+  EXPECT_EQ(called["message"]["tool_calls"][0]["function"]["name"], "look_up");
+
+  for (const char* beginning : {"n", "name"}) {
+    const net::TestResponse tokens = server.post("/tokenize", {{"model", "tiny"}, {"prompt", beginning}});
+    ASSERT_EQ(tokens.status, 200) << tokens.body;
+    request["logit_bias"][Json::parse(tokens.body)["tokens"].back().dump()] = -100;
+  }
+  const Json answered = choice_of();
+  ASSERT_EQ(answered["finish_reason"], "stop") << answered;
+  EXPECT_LE(Json::parse(answered["message"]["content"].get<std::string>())["age"].get<int>(), 99);
+}
+
 TEST(Serve, EveryRouteButHealthNeedsAKeyOnceThereIsOne) {
   ScratchFolder scratch;
   RunningServer server(scratch);

@@ -7,10 +7,26 @@
 
 namespace paddock::server {
 
+bool GrammarFilter::fill_mask() {
+  bool any = matchers_.front().fill_mask(mask_);
+  for (size_t other = 1; other < matchers_.size(); ++other) {
+    any |= matchers_[other].fill_mask(other_mask_);
+    for (size_t word = 0; word < mask_.size(); ++word) mask_[word] |= other_mask_[word];
+  }
+  return any;
+}
+
+void GrammarFilter::accept(int32_t token) {
+  std::vector<grammar::Matcher> accepting;
+  for (grammar::Matcher& matcher : matchers_)
+    if (matcher.accept(token)) accepting.push_back(std::move(matcher));
+  if (!accepting.empty()) matchers_ = std::move(accepting);
+}
+
 bool GrammarFilter::restrict(std::span<float> logits) {
   const auto start = std::chrono::steady_clock::now();
   constexpr float kNever = -std::numeric_limits<float>::infinity();
-  const bool any = matcher_.fill_mask(mask_);
+  const bool any = fill_mask();
   for (size_t word = 0; word < mask_.size(); ++word) {
     const uint32_t allowed = mask_[word];
     if (allowed == ~uint32_t{0}) continue;

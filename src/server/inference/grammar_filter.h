@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A grammar as the engine sees it.
+// Grammars as the engine sees them.
 
 #include <atomic>
 #include <cstdint>
@@ -18,18 +18,21 @@ struct MaskCost {
   std::atomic<int64_t> nanoseconds{0};
 };
 
+// The text belongs to one of some grammars, whichever the model begins with: a call or an answer in a format.
 class GrammarFilter : public engine::TokenFilter {
  public:
-  // `cost` outlives it.
-  GrammarFilter(grammar::Matcher matcher, size_t mask_words, MaskCost* cost)
-      : matcher_(std::move(matcher)), mask_(mask_words), cost_(*cost) {}
+  // One matcher or more. `cost` outlives it.
+  GrammarFilter(std::vector<grammar::Matcher> matchers, size_t mask_words, MaskCost* cost)
+      : matchers_(std::move(matchers)), mask_(mask_words), other_mask_(mask_words), cost_(*cost) {}
 
   bool restrict(std::span<float> logits) override;
-  void accept(int32_t token) override { matcher_.accept(token); }
+  void accept(int32_t token) override;
 
  private:
-  grammar::Matcher matcher_;
-  std::vector<uint32_t> mask_;
+  bool fill_mask();
+
+  std::vector<grammar::Matcher> matchers_;  // those that the text may still belong to
+  std::vector<uint32_t> mask_, other_mask_;
   MaskCost& cost_;
 };
 

@@ -81,21 +81,22 @@ const char* format_param(const CompletionRequest& request) {
   }
 }
 
-ApiResult<grammar::Grammar::Pointer> grammar_of(const CompletionRequest& request) {
+// To one of which the answer belongs; none: it may be anything. With a format, a model that may call either calls or
+// answers in the format.
+ApiResult<std::vector<grammar::Grammar::Pointer>> grammars_of(const CompletionRequest& request) {
   const Json* tools = tools_of(request);
   const bool may_call = tools != nullptr && request.tool_choice.mode != ToolChoice::Mode::kNone;
-  if (may_call && request.tool_choice.mode == ToolChoice::Mode::kRequired) {
-    auto calls = grammar_of_calls(request, *tools);
-    if (!calls) return blame("tools", calls.error());
-    return *calls;
-  }
-  if (may_call && request.format.kind != AnswerFormat::Kind::kText)
-    return invalid(format_param(request), "unsupported_combination",
-                   "a format for the answer cannot be guaranteed while the model may also call tools: set tool_choice "
-                   "to \"none\" or \"required\", or leave the format out");
+  const bool must_call = may_call && request.tool_choice.mode == ToolChoice::Mode::kRequired;
   auto format = grammar_of_format(request.format);
   if (!format) return blame(format_param(request), format.error());
-  return *format;
+  std::vector<grammar::Grammar::Pointer> grammars;
+  if (*format && !must_call) grammars.push_back(std::move(*format));
+  if (must_call || (may_call && !grammars.empty())) {
+    auto calls = grammar_of_calls(request, *tools);
+    if (!calls) return blame("tools", calls.error());
+    grammars.push_back(std::move(*calls));
+  }
+  return grammars;
 }
 
 ApiResult<std::vector<std::vector<int32_t>>> prompts_of(const CompletionRequest& request, const LoadedModel& model) {
@@ -142,7 +143,7 @@ ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const Loade
     return tl::unexpected(ids.error());
   auto prompts = prompts_of(request, model);
   if (!prompts) return tl::unexpected(std::move(prompts).error());
-  auto compiled = grammar_of(request);
+  auto compiled = grammars_of(request);
   if (!compiled) return tl::unexpected(std::move(compiled).error());
 
   PreparedRequest prepared;
@@ -172,10 +173,11 @@ ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const Loade
       engine::Request one = base;
       one.prompt = prompt;
       one.sampling.seed += static_cast<uint64_t>(choice);
-      if (*compiled) {
+      if (!compiled->empty()) {
         const auto vocabulary = model.mask_vocabulary();
-        one.filter = std::make_shared<GrammarFilter>(grammar::Matcher(*compiled, vocabulary), vocabulary->mask_words(),
-                                                     mask_cost);
+        std::vector<grammar::Matcher> matchers;
+        for (const auto& grammar : *compiled) matchers.emplace_back(grammar, vocabulary);
+        one.filter = std::make_shared<GrammarFilter>(std::move(matchers), vocabulary->mask_words(), mask_cost);
       }
       prepared.echoes.push_back(request.echo ? model.tokenizer->decode(prompt, text::SpecialText::kSkip) : "");
       prepared.requests.push_back(std::move(one));
