@@ -358,5 +358,27 @@ TEST(Serve, OptionsComeFromTheLineTheEnvironmentAndAFile) {
   EXPECT_THAT(unknown.err, HasSubstr("odd.toml: line 1: a"));
 }
 
+TEST(Serve, ReadsTheLogLevelAgain) {
+  ScratchFolder scratch;
+  const std::string file = scratch.write("paddock.toml", "quiet = true\n");
+  RunningServer server(scratch, {"--config", file});
+  const auto ask_with = [&](const std::string& unknown_field) {
+    Json request = chat("Hello", 1, 1);
+    request[unknown_field] = true;
+    server.text_of(request);
+  };
+  ask_with("field_in_silence");
+  scratch.write("paddock.toml", "quiet = false\n");
+  server.program().send_signal(SIGHUP);
+  ASSERT_TRUE(server.program().wait_for_error("log level were read again"));
+  ask_with("field_that_is_told");
+  EXPECT_TRUE(server.program().wait_for_error("field_that_is_told"));
+  EXPECT_THAT(server.program().error_so_far(), testing::Not(HasSubstr("field_in_silence")));
+
+  scratch.write("paddock.toml", "quiet = \"loud\"\n");
+  server.program().send_signal(SIGHUP);
+  EXPECT_TRUE(server.program().wait_for_error("the one of before stays"));
+}
+
 }  // namespace
 }  // namespace paddock::test

@@ -28,7 +28,7 @@ constexpr const char* kServeExamples = R"(Examples:
 
 Every option may also stand in the file that --config names and in the environment, as PADDOCK_SERVE_ and its name in
 capitals; the command line goes before the environment, the environment before the file. SIGTERM lets answers finish
-within the grace time; SIGHUP reads keys, prices and certificates again.)";
+within the grace time; SIGHUP reads keys, prices and certificates again, and the file's verbose and quiet.)";
 
 bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address.starts_with("localhost:") || address.starts_with("[::1]") ||
@@ -102,14 +102,31 @@ class Signals {
   sigset_t set_, before_;
 };
 
-void reload(server::Service& service, net::Server& network) {
+// What the configuration file says of the log level now.
+Result<void> reload_verbosity(const std::string& config) {
+  CLI::App command;
+  ServeOptions options;
+  add_serve_options(command, &options);
+  try {
+    TRY_VOID(apply_config_file(command, user_path(config).string()));
+  } catch (const CLI::ParseError& wrong) {
+    return error(ErrorCode::kInvalidArgument, "{}: {}", config, wrong.what());
+  }
+  options.verbosity.apply();
+  return {};
+}
+
+void reload(const ServeOptions& options, server::Service& service, net::Server& network) {
   if (service.keys() != nullptr)
     if (const auto keys = service.keys()->reload(); !keys)
       log_warning("keys: {}; those of before stay", keys.error().message);
   if (network.certificate())
     if (const auto certificate = network.reload_certificates(); !certificate)
       log_warning("certificate: {}; the one of before stays", certificate.error().message);
-  note("paddock: keys, prices and certificates were read again");
+  if (options.verbosity_from_file)
+    if (const auto level = reload_verbosity(options.config); !level)
+      log_warning("log level: {}; the one of before stays", level.error().message);
+  note("paddock: keys, prices, certificates and log level were read again");
 }
 
 void welcome(const net::Server& network, const std::string& model, bool tls, bool needs_key) {
@@ -168,7 +185,7 @@ Result<void> serve(ServeOptions options) {
     log_warning("certificate: {}", certificate->warning);
   welcome(*network, first, network_wishes.tls.has_value(), needs_key);
 
-  for (int signal = signals.wait(); signal == SIGHUP; signal = signals.wait()) reload(service, *network);
+  for (int signal = signals.wait(); signal == SIGHUP; signal = signals.wait()) reload(options, service, *network);
   note("paddock: ending; answers may go on for {} s", options.grace);
   service.drain();
   network->stop(std::chrono::seconds(options.grace));
@@ -186,6 +203,8 @@ void add_serve_command(CLI::App& program, Action* chosen) {
   add_serve_options(command, options.get());
   command.footer(kServeExamples);
   command.callback([options, chosen, &command] {
+    options->verbosity_from_file =
+        !options->config.empty() && command.count("--verbose") == 0 && command.count("--quiet") == 0;
     if (!options->config.empty())
       if (const auto applied = apply_config_file(command, user_path(options->config).string()); !applied) {
         *chosen = [problem = applied.error()]() -> Result<void> { return tl::unexpected(problem); };

@@ -14,6 +14,7 @@ struct ServeOptions {
   std::vector<std::string> models;  // PATH or NAME=PATH
   ModelOptions model;               // of all of them
   Verbosity verbosity;
+  bool verbosity_from_file = false;  // neither the command line nor the environment said it
 
   std::vector<std::string> listen = {"127.0.0.1:8080"};
   std::string tls_certificate, tls_key, tls_client_ca;
