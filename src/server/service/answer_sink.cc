@@ -8,6 +8,8 @@
 namespace paddock::server {
 namespace {
 
+constexpr int kClientIsGone = 499;  // as nginx has it; nobody reads it but logs and metrics
+
 // An answer that did not end well is an error, whatever came of it.
 std::optional<ApiError> failure_of(const AnswerEvent& event) {
   const auto* end = std::get_if<ChoiceFinished>(&event);
@@ -100,7 +102,7 @@ class WholeSink : public AnswerSink {
     if (status_ != 0) return;
     net::Response response =
         error_response(error, dialect_of(request_.route), context_.request_id, std::move(headers_));
-    status_ = response.status;
+    status_ = exchange_->is_open() ? response.status : kClientIsGone;
     exchange_->respond(std::move(response));
   }
   int status() const override { return status_; }

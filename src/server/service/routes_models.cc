@@ -141,7 +141,7 @@ void Service::note_completion(const CallPointer& call, const CompletionReport& r
                              .first_token_seconds = report.first_token_seconds,
                              .seconds = report.seconds,
                              .gaps = report.gaps});
-  note_end(call, status == 0 ? 499 : status);  // 499, as nginx has it: the client did not wait
+  note_end(call, status);
 }
 
 void Service::count_tokens(const CallPointer& call) {
