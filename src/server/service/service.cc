@@ -225,9 +225,8 @@ net::Headers Service::common_fields(const Call& call) const {
 void Service::answer(const CallPointer& call, net::Response response) {
   for (const auto& [name, value] : common_fields(*call))
     if (!response.headers.find(name)) response.headers.set(name, value);
-  const int status = response.status;
+  note_end(call, response.status);
   call->exchange->respond(std::move(response));
-  note_end(call, status);
 }
 
 void Service::refuse(const CallPointer& call, const ApiError& error) {
