@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <regex>
 #include <sstream>
 
@@ -11,13 +12,14 @@
 namespace paddock::test {
 
 RunningServer::RunningServer(const ScratchFolder& scratch, const Arguments& more) {
-  const std::string model = "tiny=" + (data_folder() / "text" / "tiny-scout").string();
-  Arguments arguments{"serve",         model,
-                      "--listen",      "127.0.0.1:0",
-                      "--keys",        scratch.path("keys.db"),
-                      "--audit",       scratch.path("audit"),
-                      "--context",     "1000",
-                      "--cache-bytes", "2000000"};
+  Arguments arguments{"serve", "tiny=" + (data_folder() / "text" / "tiny-scout").string()};
+  const std::pair<const char*, std::string> otherwise[] = {{"--listen", "127.0.0.1:0"},
+                                                           {"--keys", scratch.path("keys.db")},
+                                                           {"--audit", scratch.path("audit")},
+                                                           {"--context", "1000"},
+                                                           {"--cache-bytes", "2000000"}};
+  for (const auto& [option, value] : otherwise)
+    if (std::find(more.begin(), more.end(), option) == more.end()) arguments.insert(arguments.end(), {option, value});
   arguments.insert(arguments.end(), more.begin(), more.end());
   program_.emplace(arguments);
   EXPECT_TRUE(program_->wait_for_error("curl http")) << program_->error_so_far();

@@ -17,6 +17,7 @@ class RunningServer {
  public:
   explicit RunningServer(const ScratchFolder& scratch, const Arguments& more = {});
 
+  const std::string& address() const { return address_; }
   // Sent with all requests from now on.
   void use_key(const std::string& key) { authorization_ = "Authorization: Bearer " + key + "\r\n"; }
   net::TestClient client() const { return net::TestClient(address_); }
@@ -29,6 +30,7 @@ class RunningServer {
   // Of all series whose names begin so; 0 where there is none.
   double metric(const std::string& name) const;
   Program& program() { return *program_; }
+  const Program& program() const { return *program_; }
   void kill_it() { program_.reset(); }
 
  private:
