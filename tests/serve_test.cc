@@ -6,77 +6,15 @@
 #include <signal.h>
 
 #include <future>
-#include <nlohmann/json.hpp>
-#include <regex>
 #include <thread>
 
-#include "net/test_client.h"
-#include "tests/support/golden.h"
-#include "tests/support/program.h"
+#include "tests/support/running_server.h"
 
 namespace paddock::test {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using testing::AllOf;
 using testing::HasSubstr;
-
-std::string served_model() { return "tiny=" + (data_folder() / "text" / "tiny-scout").string(); }
-
-// A server on a port of its own, with keys and audit trail in a folder of its own.
-class RunningServer {
- public:
-  explicit RunningServer(const ScratchFolder& scratch, const Arguments& more = {}) {
-    Arguments arguments{
-        "serve",   served_model(),        "--listen",  "127.0.0.1:0", "--keys",        scratch.path("keys.db"),
-        "--audit", scratch.path("audit"), "--context", "1000",        "--cache-bytes", "2000000"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    program_.emplace(arguments);
-    EXPECT_TRUE(program_->wait_for_error("curl http")) << program_->error_so_far();
-    std::smatch found;
-    const std::string& told = program_->error_so_far();
-    if (std::regex_search(told, found, std::regex("http://(127[.]0[.]0[.]1:[0-9]+);"))) address_ = found[1];
-  }
-
-  net::TestClient client() const { return net::TestClient(address_); }
-  std::string head(const std::string& method, const std::string& target, const std::string& more) const {
-    return method + " " + target + " HTTP/1.1\r\nHost: " + address_ + "\r\n" + more;
-  }
-  std::string post_text(const std::string& target, const std::string& body, const std::string& more = "") const {
-    return head("POST", target, more) +
-           "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-  }
-  net::TestResponse post(const std::string& target, const Json& body, const std::string& more = "") const {
-    return client().ask(post_text(target, body.dump(), more), std::chrono::seconds(60));
-  }
-  net::TestResponse get(const std::string& target, const std::string& more = "") const {
-    return client().ask(head("GET", target, more) + "\r\n");
-  }
-  // The text of an answer that must come.
-  std::string text_of(const Json& request) const {
-    const net::TestResponse response = post("/v1/chat/completions", request);
-    EXPECT_EQ(response.status, 200) << response.body;
-    return response.status == 200 ? Json::parse(response.body)["choices"][0]["message"]["content"].dump() : "";
-  }
-  double metric(const std::string& name) const {
-    const std::string text = get("/metrics").body;
-    const size_t at = text.find("\n" + name);
-    if (at == std::string::npos) return 0;
-    return std::stod(text.substr(text.find(' ', at + 1)));
-  }
-  Program& program() { return *program_; }
-  void kill_it() { program_.reset(); }
-
- private:
-  std::optional<Program> program_;
-  std::string address_;
-};
-
-Json chat(const std::string& text, int seed, int tokens) {
-  return {{"model", "tiny"},      {"messages", {{{"role", "user"}, {"content", text}}}},
-          {"seed", seed},         {"temperature", 1.2},
-          {"max_tokens", tokens}, {"ignore_eos", true}};
-}
 
 TEST(Serve, AnswersWholeAndInPieces) {
   ScratchFolder scratch;
@@ -107,6 +45,7 @@ TEST(Serve, AnswersWholeAndInPieces) {
       "/v1/messages", {{"model", "tiny"}, {"max_tokens", 5}, {"messages", {{{"role", "user"}, {"content", "Hello"}}}}});
   EXPECT_EQ(message.status, 200) << message.body;
   EXPECT_EQ(Json::parse(message.body)["type"], "message");
+  EXPECT_FALSE(message.header("request-id").empty()) << "what Anthropic's clients call it";
   const net::TestResponse response =
       server.post("/v1/responses", {{"model", "tiny"}, {"input", "Hello"}, {"max_output_tokens", 16}});
   ASSERT_EQ(response.status, 200) << response.body << server.program().error_so_far();
@@ -210,12 +149,7 @@ TEST(Serve, EveryRouteButHealthNeedsAKeyOnceThereIsOne) {
   RunningServer server(scratch);
   EXPECT_EQ(server.get("/v1/models").status, 200);
   const Json paths = Json::parse(server.get("/openapi.json").body)["paths"];
-  const Ran made = run_program({"keys", "create", "--name", "test", "--database", scratch.path("keys.db")});
-  ASSERT_EQ(made.status, 0) << made.err;
-  std::smatch found;
-  const std::string told = made.out + made.err;
-  ASSERT_TRUE(std::regex_search(told, found, std::regex("pdk_[A-Za-z0-9_-]+"))) << told;
-  const std::string key = found[0];
+  const std::string key = make_key(scratch, "test");
   for (int tries = 0; tries < 50 && server.get("/v1/models").status == 200; ++tries)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   ASSERT_GT(paths.size(), 12u);
@@ -255,6 +189,17 @@ TEST(Serve, PagesOfOthersCannotUseIt) {
   EXPECT_EQ(allowed.status, 200);
   EXPECT_THAT(allowed.head, HasSubstr("https://app.example"));
   const std::string body = chat("Hello", 1, 2).dump();
+  EXPECT_THAT(allowed.head, HasSubstr("access-control-expose-headers: *"));
+  // What a browser asks first: clients in pages send fields of their own.
+  const net::TestResponse asked =
+      server.client().ask(server.head("OPTIONS", "/v1/responses/resp_1",
+                                      "Origin: https://app.example\r\nAccess-Control-Request-Method: GET\r\n"
+                                      "Access-Control-Request-Headers: authorization,x-stainless-lang\r\n") +
+                          "\r\n");
+  EXPECT_EQ(asked.status, 204);
+  EXPECT_EQ(asked.header("allow"), "DELETE, GET, HEAD, OPTIONS");
+  EXPECT_EQ(asked.header("access-control-allow-methods"), "DELETE, GET, HEAD");
+  EXPECT_EQ(asked.header("access-control-allow-headers"), "authorization,x-stainless-lang");
   EXPECT_EQ(server.client()
                 .ask(server.head("POST", "/v1/chat/completions", "Content-Type: text/plain\r\nContent-Length: ") +
                      std::to_string(body.size()) + "\r\n\r\n" + body)
@@ -282,6 +227,7 @@ TEST(Serve, WhatIsWrongIsRefusedWithASentence) {
     EXPECT_LT(response.status, 500) << body.substr(0, 80);
     EXPECT_TRUE(Json::parse(response.body)["error"]["message"].get<std::string>().size() > 10) << response.body;
   }
+  EXPECT_EQ(server.get("/v1/models?limit=0").status, 400);
   EXPECT_EQ(server.get("/nothing").status, 404);
   EXPECT_EQ(server.client().ask(server.head("PUT", "/v1/models", "Content-Length: 0\r\n") + "\r\n").status, 405);
   EXPECT_EQ(server.get("/ready").status, 200) << "and it still works";
@@ -291,19 +237,20 @@ TEST(Serve, WhoGoesAwayIsNotComputedFor) {
   ScratchFolder scratch;
   RunningServer server(scratch);
   Json request = chat("Hello", 1, 900);
-  request["stream"] = true;
   {
-    net::TestClient client = server.client();
-    client.send(server.post_text("/v1/chat/completions", request.dump()));
-    ASSERT_TRUE(client.receive_until("delta"));
+    net::TestClient whole = server.client();
+    whole.send(server.post_text("/v1/chat/completions", request.dump()));
+    request["stream"] = true;
+    net::TestClient stream = server.client();
+    stream.send(server.post_text("/v1/chat/completions", request.dump()));
+    ASSERT_TRUE(stream.receive_until("delta"));
   }
-  double running = 1;
-  for (int tries = 0; tries < 100 && running > 0; ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    running = server.metric("paddock_requests_running");
-  }
-  EXPECT_EQ(running, 0);
-  EXPECT_LT(server.metric("paddock_output_tokens_total"), 900);
+  const std::string cancelled = "paddock_completions_total{finish_reason=\"cancelled\"";
+  EXPECT_TRUE(net::becomes_true([&] { return server.metric(cancelled) == 2; }));
+  EXPECT_EQ(server.metric("paddock_requests_running"), 0);
+  EXPECT_LT(server.metric("paddock_output_tokens_total"), 1800);
+  EXPECT_EQ(server.metric("paddock_requests_total{code=\"499\""), 1) << "no mistake of the server";
+  EXPECT_EQ(server.metric("paddock_requests_total{code=\"5"), 0);
 }
 
 TEST(Serve, AnswersFinishBeforeItEnds) {

@@ -114,7 +114,9 @@ int parse_and_run(int argc, char** argv) {
 }  // namespace
 
 int run_program(int argc, char** argv) {
-  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(), not the end of the process
+  // A reader that goes away and a file that may not grow are errors of write(), not the end of the process.
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
   try {
     return parse_and_run(argc, argv);
   } catch (const std::bad_alloc&) {

@@ -64,6 +64,8 @@ Result<net::ServerOptions> network_options(const ServeOptions& options) {
   network.listen = options.listen;
   network.limits.request.body_bytes = options.body_bytes;
   network.limits.connections = static_cast<int>(options.connections);
+  network.limits.connections_per_address = static_cast<int>(options.connections_per_address);
+  network.limits.write_time = std::chrono::seconds(options.write_time);
   if (options.tls_certificate.empty() != options.tls_key.empty())
     return error(ErrorCode::kInvalidArgument, "--tls-certificate and --tls-key: expected both or none, found one");
   if (options.tls_certificate.empty()) {
@@ -102,6 +104,11 @@ class Signals {
   sigset_t set_, before_;
 };
 
+void warn_of_certificate(const net::Server& network) {
+  if (const auto certificate = network.certificate(); certificate && !certificate->warning.empty())
+    log_warning("certificate: {}", certificate->warning);
+}
+
 // What the configuration file says of the log level now.
 Result<void> reload_verbosity(const std::string& config) {
   CLI::App command;
@@ -123,6 +130,7 @@ void reload(const ServeOptions& options, server::Service& service, net::Server& 
   if (network.certificate())
     if (const auto certificate = network.reload_certificates(); !certificate)
       log_warning("certificate: {}; the one of before stays", certificate.error().message);
+  warn_of_certificate(network);
   if (options.verbosity_from_file)
     if (const auto level = reload_verbosity(options.config); !level)
       log_warning("log level: {}; the one of before stays", level.error().message);
@@ -181,8 +189,7 @@ Result<void> serve(ServeOptions options) {
   server::Service service(std::move(wishes), std::move(models), std::move(keys), std::move(log));
   auto network = TRY(net::Server::start(network_wishes, service.callbacks()));
   service.set_network_statistics([&network] { return network->statistics(); });
-  if (const auto certificate = network->certificate(); certificate && !certificate->warning.empty())
-    log_warning("certificate: {}", certificate->warning);
+  warn_of_certificate(*network);
   welcome(*network, first, network_wishes.tls.has_value(), needs_key);
 
   for (int signal = signals.wait(); signal == SIGHUP; signal = signals.wait()) reload(options, service, *network);

@@ -56,6 +56,16 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
   command.add_option("--connections", options->connections, "open at once")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
       ->capture_default_str();
+  command
+      .add_option("--connections-per-address", options->connections_per_address,
+                  "of these from one address at most; behind a proxy, all have its address")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  command
+      .add_option("--write-time", options->write_time,
+                  "seconds that a client may take for each 64 KiB of an answer; slower ones are cut off")
+      ->check(CLI::Range(int64_t{1}, int64_t{3600}))
+      ->capture_default_str();
   command.add_option("--grace", options->grace, "seconds that answers may go on after SIGTERM")
       ->check(CLI::Range(int64_t{0}, int64_t{86400}))
       ->capture_default_str();

@@ -27,6 +27,8 @@ struct ServeOptions {
   bool no_prefix_sharing = false;
   uint64_t body_bytes = 32 << 20;
   int64_t connections = 1024;
+  int64_t connections_per_address = 256;
+  int64_t write_time = 30;  // seconds
   int64_t grace = 30;  // seconds
   std::string keys;    // database
   std::string audit;   // folder

@@ -4,51 +4,19 @@
 #include "net/tls.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include "net/test_client.h"
+#include "net/test_identity.h"
 
 namespace paddock::net {
 namespace {
 
-struct Identity {
-  std::shared_ptr<EVP_PKEY> key;
-  std::shared_ptr<X509> certificate;
-};
-
 constexpr long kHour = 3600;
-
-// Signed by `authority`, or by itself. Valid from an hour ago until `seconds_left` from now.
-Identity make_identity(const std::string& name, const Identity* authority = nullptr, long seconds_left = kHour) {
-  static long serial = 1;
-  Identity made;
-  made.key.reset(EVP_EC_gen("P-256"), EVP_PKEY_free);
-  made.certificate.reset(X509_new(), X509_free);
-  X509* certificate = made.certificate.get();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), std::min(-kHour, seconds_left - kHour));
-  X509_gmtime_adj(X509_getm_notAfter(certificate), seconds_left);
-  X509_set_pubkey(certificate, made.key.get());
-  X509_NAME* subject = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>("Paddock"), -1, -1, 0);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1,
-                             0);
-  X509_set_issuer_name(certificate, authority ? X509_get_subject_name(authority->certificate.get()) : subject);
-  if (!authority) {
-    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_basic_constraints, "critical,CA:TRUE");
-    X509_add_ext(certificate, extension, -1);
-    X509_EXTENSION_free(extension);
-  }
-  X509_sign(certificate, authority ? authority->key.get() : made.key.get(), EVP_sha256());
-  return made;
-}
 
 class TlsFiles {
  public:
@@ -59,12 +27,7 @@ class TlsFiles {
 
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   void write(const Identity& identity, const std::string& name) const {
-    FILE* file = std::fopen(path(name + ".pem").c_str(), "w");
-    PEM_write_X509(file, identity.certificate.get());
-    std::fclose(file);
-    file = std::fopen(path(name + ".key").c_str(), "w");
-    PEM_write_PrivateKey(file, identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    std::fclose(file);
+    write_identity(identity, path(name + ".pem"), path(name + ".key"));
   }
   TlsOptions options(const std::string& name) const { return {path(name + ".pem"), path(name + ".key"), "", false}; }
 

@@ -112,7 +112,7 @@ int run(const std::string& route, const std::string& body) {
   if (route == "messages") return answer(parse_messages(body), Dialect::kAnthropic);
   if (route == "models") return print(write_models(models), Dialect::kOpenAi);
   if (route == "models_anthropic") return print(write_model_page(models, {}), Dialect::kAnthropic);
-  if (route == "openapi") return print(write_openapi("0", Json::object()), Dialect::kOpenAi);
+  if (route == "openapi") return print(write_openapi("0", false, Json::object()), Dialect::kOpenAi);
   if (route == "count_tokens") {
     const auto parsed = parse_count_tokens(body);
     if (!parsed) return print(tl::unexpected(parsed.error()), Dialect::kAnthropic);

@@ -95,8 +95,8 @@ bool Program::wait_for_first_output() {
     if (!read_some(kPatienceMs)) return false;
   return true;
 }
-bool Program::wait_for_error(const std::string& text) {
-  while (ran_.err.find(text) == std::string::npos)
+bool Program::wait_for_error(const std::string& text, size_t begin) {
+  while (ran_.err.find(text, begin) == std::string::npos)
     if (!read_some(kPatienceMs)) return false;
   return true;
 }

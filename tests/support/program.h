@@ -36,13 +36,14 @@ class Program {
   // Reads until standard output, or standard error, holds `text`; false when it ends before, or after a minute.
   bool wait_for_output(const std::string& text);
   bool wait_for_first_output();
-  bool wait_for_error(const std::string& text);
+  bool wait_for_error(const std::string& text, size_t begin = 0);
   const std::string& error_so_far() const { return ran_.err; }
   void send_signal(int signal);
+  pid_t id() const { return process_; }
 
   // Ctrl-C. A program with more than a page (4,096 bytes) to write cannot have ended while nothing of it is read.
   void interrupt();
-  Ran finish();      // closes the input and waits, a minute at most
+  Ran finish();  // closes the input and waits, a minute at most
 
  private:
   bool read_some(int timeout_ms);

@@ -35,7 +35,7 @@ void add_errors(Json& responses, ErrorShape shape) {
       {"529", "Too many requests wait"},
   };
   for (const auto& [status, meaning] : statuses)
-    responses[status] = {{"description", meaning}, {"content", json_content(schema)}};
+    if (!responses.contains(status)) responses[status] = {{"description", meaning}, {"content", json_content(schema)}};
 }
 
 struct Operation {
@@ -62,7 +62,9 @@ Json parameter(const char* place, const char* name, Json schema, bool is_require
   return {{"name", name}, {"in", place}, {"required", is_required}, {"schema", std::move(schema)}};
 }
 
-Json path_parameter(const char* name) { return parameter("path", name, {{"type", "string"}, {"minLength", 1}}, true); }
+Json path_parameter(const char* name, const char* pattern) {
+  return parameter("path", name, {{"type", "string"}, {"pattern", pattern}}, true);
+}
 
 Json model_paths() {
   Json list =
@@ -74,7 +76,8 @@ Json model_paths() {
   list["description"] =
       "With the header anthropic-version in Anthropic's shape, by pages; without it all, in OpenAI's.";
   Json one = operation({.summary = "One model", .answer = "Model", .errors = ErrorShape::kEither});
-  one["parameters"] = {path_parameter("model"), parameter("header", "anthropic-version", {{"type", "string"}})};
+  one["parameters"] = {path_parameter("model", "^[^\\x00-\\x1f\\x7f]+$"),
+                       parameter("header", "anthropic-version", {{"type", "string"}})};
   return {{"/v1/models", {{"get", std::move(list)}}}, {"/v1/models/{model}", {{"get", std::move(one)}}}};
 }
 
@@ -85,15 +88,27 @@ Json stored_response_paths() {
   items["parameters"] = {parameter("query", "after", {{"type", "string"}}),
                          parameter("query", "limit", {{"type", "integer"}, {"minimum", 1}, {"maximum", 100}}),
                          parameter("query", "order", {{"type", "string"}, {"enum", {"asc", "desc"}}})};
-  const Json id = Json::array({path_parameter("response_id")});
+  const Json id = Json::array({path_parameter("response_id", "^[A-Za-z0-9_-]+$")});
   return {
       {"/v1/responses/{response_id}", {{"parameters", id}, {"get", std::move(read)}, {"delete", std::move(remove)}}},
       {"/v1/responses/{response_id}/input_items", {{"parameters", id}, {"get", std::move(items)}}}};
 }
 
+// What the id of a response is good for.
+Json links_of_a_response() {
+  const auto link = [](const char* path, const char* method) {
+    return Json{{"operationRef", std::string("#/paths/") + path + "/" + method},
+                {"parameters", {{"response_id", "$response.body#/id"}}}};
+  };
+  const char* one = "~1v1~1responses~1{response_id}";
+  return {{"read", link(one, "get")},
+          {"forget", link(one, "delete")},
+          {"input", link("~1v1~1responses~1{response_id}~1input_items", "get")}};
+}
+
 Json generating_paths() {
   const auto post = [](const Operation& described) { return Json{{"post", operation(described)}}; };
-  return {
+  Json paths{
       {"/v1/chat/completions", post({.summary = "Answer a conversation",
                                      .request = "ChatRequest",
                                      .answer = "ChatCompletion",
@@ -118,6 +133,8 @@ Json generating_paths() {
       {"/tokenize", post({.summary = "Text to token ids", .request = "TokenizeRequest", .answer = "Tokens"})},
       {"/detokenize", post({.summary = "Token ids to text", .request = "DetokenizeRequest", .answer = "Detokenized"})},
   };
+  paths["/v1/responses"]["post"]["responses"]["200"]["links"] = links_of_a_response();
+  return paths;
 }
 
 Json schemas() {
@@ -134,11 +151,16 @@ Json schemas() {
 
 }  // namespace
 
-Json write_openapi(std::string_view version, const Json& further_paths) {
+Json write_openapi(std::string_view version, bool needs_key, const Json& further_paths) {
   Json paths = model_paths();
   paths.update(generating_paths());
   paths.update(stored_response_paths());
-  paths.update(further_paths);
+  for (const auto& [path, operations] : further_paths.items()) {
+    paths[path] = operations;
+    for (auto& [method, described] : paths[path].items()) add_errors(described["responses"], ErrorShape::kOpenAi);
+  }
+  Json security = Json::array({{{"bearer", Json::array()}}, {{"x-api-key", Json::array()}}});
+  if (!needs_key) security.push_back(Json::object());
   return {{"openapi", "3.1.0"},
           {"info", {{"title", "Paddock"}, {"version", version}}},
           {"paths", std::move(paths)},
@@ -147,7 +169,7 @@ Json write_openapi(std::string_view version, const Json& further_paths) {
             {"securitySchemes",
              {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}},
               {"x-api-key", {{"type", "apiKey"}, {"in", "header"}, {"name", "x-api-key"}}}}}}},
-          {"security", Json::array({{{"bearer", Json::array()}}, {{"x-api-key", Json::array()}}, Json::object()})}};
+          {"security", std::move(security)}};
 }
 
 }  // namespace paddock::server

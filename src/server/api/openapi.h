@@ -10,7 +10,7 @@
 namespace paddock::server {
 
 // The routes of this folder: bodies, answers, errors; and `further_paths`, a paths object of the routes that others
-// serve. `version` is the program's.
-Json write_openapi(std::string_view version, const Json& further_paths);
+// serve. `version` is the program's; `needs_key`: no route is open that does not say so.
+Json write_openapi(std::string_view version, bool needs_key, const Json& further_paths);
 
 }  // namespace paddock::server

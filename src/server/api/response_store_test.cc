@@ -93,7 +93,7 @@ void expect_references_resolve(const Json& part, const Json& schemas) {
 }
 
 TEST(OpenApi, DescribesTheRoutes) {
-  const Json document = write_openapi("1.2.3", Json::parse(R"({"/health":{"get":{}}})"));
+  const Json document = write_openapi("1.2.3", true, Json::parse(R"({"/health":{"get":{}}})"));
   EXPECT_EQ(document["openapi"], "3.1.0");
   EXPECT_EQ(document["info"]["version"], "1.2.3");
   for (const char* path :
@@ -103,6 +103,10 @@ TEST(OpenApi, DescribesTheRoutes) {
     EXPECT_TRUE(document["paths"].contains(path)) << path;
   expect_references_resolve(document, document["components"]["schemas"]);
   EXPECT_TRUE(document["components"]["schemas"]["ChatRequest"]["properties"].contains("logit_bias"));
+  EXPECT_EQ(document["security"].size(), 2u);
+  EXPECT_EQ(write_openapi("1.2.3", false, Json::object())["security"].back(), Json::object()) << "none is good, too";
+  for (const auto& [name, link] : document["paths"]["/v1/responses"]["post"]["responses"]["200"]["links"].items())
+    EXPECT_TRUE(document.contains(Json::json_pointer(link["operationRef"].get<std::string>().substr(1)))) << name;
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ ApiResult<void> Completion::start(PreparedRequest prepared, const std::function<
     answers_.push_back({ChoiceText(static_cast<int>(choice), *request_, model_, prepared.tools, prepared.calls), 0,
                         static_cast<int64_t>(one.prompt.size()), std::move(prepared.echoes[choice]), -1});
     one.listener = [self = shared_from_this(), choice](const engine::Event& event) {
-      if (event.token || event.finished) self->events_.post([self, choice, event] { self->hear(choice, event); });
+      if (event.token || event.finished) self->post([self, choice, event] { self->hear(choice, event); });
     };
   }
   for (size_t choice = 0; choice < prepared.requests.size(); choice += static_cast<size_t>(request_->choices))
@@ -60,10 +60,29 @@ ApiResult<void> Completion::start(PreparedRequest prepared, const std::function<
 }
 
 void Completion::cancel() {
-  events_.post([self = shared_from_this()] {
+  const auto give_up = [self = shared_from_this()] {
     const std::lock_guard lock(self->mutex_);
     for (const Answer& answer : self->answers_) self->model_.loop->cancel(answer.ticket);
-  });
+  };
+  post(give_up, Turn::kNext);
+}
+
+void Completion::post(std::function<void()> work, Turn turn) {
+  const std::lock_guard lock(pending_mutex_);
+  const bool is_queued = !pending_.empty();
+  pending_.insert(turn == Turn::kNext ? pending_.begin() : pending_.end(), std::move(work));
+  if (!is_queued) events_.post([self = shared_from_this()] { self->work_off_one(); });
+}
+
+void Completion::work_off_one() {
+  std::function<void()> work;
+  {
+    const std::lock_guard lock(pending_mutex_);
+    work = std::move(pending_.front());
+    pending_.pop_front();
+    if (!pending_.empty()) events_.post([self = shared_from_this()] { self->work_off_one(); });
+  }
+  work();
 }
 
 double Completion::seconds() const {

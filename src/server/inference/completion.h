@@ -3,6 +3,7 @@
 // One request on its way through an engine: all its answers, told to whoever wants to hear them.
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -51,6 +52,10 @@ class Completion : public std::enable_shared_from_this<Completion> {
  private:
   Completion(std::shared_ptr<const CompletionRequest> request, const LoadedModel& model, WorkQueue& events,
              CompletionListener listener);
+  // On the queue, one piece after another, in turns with other completions: one with much to say keeps nobody waiting.
+  enum class Turn { kLast, kNext };
+  void post(std::function<void()> work, Turn turn = Turn::kLast);
+  void work_off_one();
   void hear(size_t choice, const engine::Event& event);
   void tell(const std::vector<AnswerEvent>& events);
   void finish();
@@ -70,6 +75,9 @@ class Completion : public std::enable_shared_from_this<Completion> {
   const CompletionListener listener_;
   bool refused_ = false;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+
+  std::mutex pending_mutex_;
+  std::deque<std::function<void()>> pending_;  // while it is not empty, the queue has one work_off_one()
 
   std::mutex mutex_;  // while requests are handed over, their first events wait
   std::vector<Answer> answers_;

@@ -8,6 +8,8 @@
 namespace paddock::server {
 namespace {
 
+constexpr int kClientIsGone = 499;  // as nginx has it; nobody reads it but logs and metrics
+
 // An answer that did not end well is an error, whatever came of it.
 std::optional<ApiError> failure_of(const AnswerEvent& event) {
   const auto* end = std::get_if<ChoiceFinished>(&event);
@@ -86,21 +88,22 @@ class WholeSink : public AnswerSink {
         keep_(std::move(keep)) {}
 
   void tell(const AnswerEvent& event) override {
-    if (status_ != 0) return;
+    if (ended_) return;
     if (const auto failed = failure_of(event)) return fail(*failed);
     answer_.add(event);
     if (!std::holds_alternative<AnswerFinished>(event)) return;
     const auto body = write_answer(request_, context_, answer_);
     if (!body) return fail(body.error());
-    status_ = 200;
+    ended_ = true;
     if (request_.route == CompletionRequest::Route::kResponses && request_.store) keep_(share(*body));
     exchange_->respond(json_response(*body, std::move(headers_)));
   }
   void fail(const ApiError& error) override {
-    if (status_ != 0) return;
+    if (ended_) return;
+    ended_ = true;
     net::Response response =
         error_response(error, dialect_of(request_.route), context_.request_id, std::move(headers_));
-    status_ = response.status;
+    status_ = exchange_->is_open() ? response.status : kClientIsGone;
     exchange_->respond(std::move(response));
   }
   int status() const override { return status_; }
@@ -112,7 +115,8 @@ class WholeSink : public AnswerSink {
   std::shared_ptr<net::Exchange> exchange_;
   net::Headers headers_;
   KeepResponse keep_;
-  int status_ = 0;
+  int status_ = 200;
+  bool ended_ = false;
 };
 
 }  // namespace

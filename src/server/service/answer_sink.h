@@ -25,7 +25,7 @@ class AnswerSink {
   // While nothing is said: keeps a stream from looking dead.
   virtual void keep_alive() {}
 
-  // Of what was sent; 0 before.
+  // 200, or that of the failure; 499 where the client did not wait for a whole answer.
   virtual int status() const = 0;
 };
 

@@ -89,6 +89,7 @@ void Gate::add_origin_fields(const net::Request& request, net::Headers* headers)
   const auto origin = request.headers.find("origin");
   if (!origin || !is_allowed_origin(request, *origin)) return;
   headers->set("access-control-allow-origin", std::string(*origin));
+  headers->set("access-control-expose-headers", "*");  // x-request-id, retry-after, what is left of limits
   headers->set("vary", "origin");
 }
 

@@ -40,11 +40,10 @@ std::vector<ServedModel> served(const std::vector<std::unique_ptr<LoadedModel>>&
 }  // namespace
 
 void Service::list_models(const CallPointer& call) {
-  if (!call->request.headers.find("anthropic-version"))
-    return answer(call, json_response(write_models(served(models_))));
-  call->dialect = Dialect::kAnthropic;
+  if (call->request.headers.find("anthropic-version")) call->dialect = Dialect::kAnthropic;
   const auto limit = limit_of(call->request.target, 20, 1000);
   if (!limit) return refuse(call, limit.error());
+  if (call->dialect == Dialect::kOpenAi) return answer(call, json_response(write_models(served(models_))));
   const auto find = [&](std::string_view name) { return std::string(call->request.target.find(name).value_or("")); };
   const auto page = write_model_page(served(models_), {find("after_id"), find("before_id"), *limit});
   if (!page) return refuse(call, page.error());
@@ -167,11 +166,12 @@ void Service::openapi(const CallPointer& call) {
     if (may_be_unready) responses["503"] = {{"description", "Not ready; the reasons"}};
     return Json{{"get", {{"summary", summary}, {"responses", std::move(responses)}}}};
   };
-  answer(call, json_response(write_openapi(options_.version,
-                                           {{"/health", route("Whether the process is alive", "application/json")},
-                                            {"/ready", route("Whether requests are taken", "application/json", true)},
-                                            {"/metrics", route("What Prometheus collects", "text/plain")},
-                                            {"/openapi.json", route("This description", "application/json")}})));
+  Json further{{"/health", route("Whether the process is alive", "application/json")},
+               {"/ready", route("Whether requests are taken", "application/json", true)},
+               {"/metrics", route("What Prometheus collects", "text/plain")},
+               {"/openapi.json", route("This description", "application/json")}};
+  further["/health"]["get"]["security"] = Json::array();
+  answer(call, json_response(write_openapi(options_.version, gate_.needs_key(), further)));
 }
 
 }  // namespace paddock::server

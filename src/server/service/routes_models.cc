@@ -86,16 +86,17 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   const auto sink = std::make_shared<std::shared_ptr<AnswerSink>>();
   CompletionListener listener;
   listener.event = [sink](const AnswerEvent& event) { (*sink)->tell(event); };
-  listener.complete = [this, permit](const CompletionReport& report) {
-    if (!permit) return;
+  // The bill and the record are written before the client has all of its answer.
+  listener.complete = [this, call, permit, sink, served = *model](const CompletionReport& report) {
     const Usage& usage = report.usage;
-    if (const auto kept = permit->finish({usage.prompt_tokens, usage.cached_tokens, usage.output_tokens}); !kept)
-      log_->warn("usage", kept.error().message);
-  };
-  // The sink refers to the request, which the closure keeps.
-  listener.finished = [this, call, request, sink, served = *model](const CompletionReport& report) {
+    if (permit)
+      if (const auto kept = permit->finish({usage.prompt_tokens, usage.cached_tokens, usage.output_tokens}); !kept)
+        log_->warn("usage", kept.error().message);
     note_completion(call, report, *served, (*sink)->status());
-    // The exchange holds the completion, to cancel it, and must not be held by it.
+  };
+  // The sink refers to the request, which the closure keeps. The exchange holds the completion, to cancel it, and must
+  // not be held by it.
+  listener.finished = [call, request, sink](const CompletionReport&) {
     sink->reset();
     call->exchange.reset();
   };
@@ -141,7 +142,7 @@ void Service::note_completion(const CallPointer& call, const CompletionReport& r
                              .first_token_seconds = report.first_token_seconds,
                              .seconds = report.seconds,
                              .gaps = report.gaps});
-  note_end(call, status == 0 ? 499 : status);  // 499, as nginx has it: the client did not wait
+  note_end(call, status);
 }
 
 void Service::count_tokens(const CallPointer& call) {

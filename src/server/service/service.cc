@@ -182,23 +182,23 @@ void Service::handle(net::Request request, std::shared_ptr<net::Exchange> exchan
                   options_.retry_after_seconds});
 }
 
-// What a browser asks before a page of an allowed origin sends a request with a key.
+// What a browser asks before a page of an allowed origin sends a request with a key. Clients in pages send fields of
+// their own, as x-stainless-lang: all that are asked for are allowed.
 void Service::answer_preflight(const net::Request& request, net::Exchange& exchange) {
-  const net::RouteMatch match =
-      router_.match(std::string(request.headers.find("access-control-request-method").value_or("GET")), request.target);
-  if (auto refused = gate_.check_origin(request))
-    return void(exchange.respond(error_response(*refused, dialect_of_path(request.target.path), request.id)));
-  net::Response response{204, {}, ""};
-  const std::string methods = match.route != nullptr ? match.route->method : match.allow_header();
+  const auto refuse = [&](const ApiError& error) {
+    exchange.respond(error_response(error, dialect_of_path(request.target.path), request.id));
+  };
+  if (const auto refused = gate_.check_origin(request)) return refuse(*refused);
+  const std::string methods = router_.match(request.method, request.target).allow_header();
   if (methods.empty())
-    return void(exchange.respond(
-        error_response({ApiErrorKind::kNotFound, "there is no route " + request.target.path, "", "unknown_route", {}},
-                       dialect_of_path(request.target.path), request.id)));
+    return refuse({ApiErrorKind::kNotFound, "there is no route " + request.target.path, "", "unknown_route", {}});
+  net::Response response{204, {}, ""};
   response.headers.set("allow", methods + ", OPTIONS");
   gate_.add_origin_fields(request, &response.headers);
   if (request.headers.find("origin")) {
     response.headers.set("access-control-allow-methods", methods);
-    response.headers.set("access-control-allow-headers", "authorization, content-type, x-api-key, anthropic-version");
+    if (const auto fields = request.headers.find("access-control-request-headers"))
+      response.headers.set("access-control-allow-headers", std::string(*fields));
     response.headers.set("access-control-max-age", "600");
   }
   exchange.respond(std::move(response));
@@ -208,6 +208,7 @@ void Service::answer_preflight(const net::Request& request, net::Exchange& excha
 net::Headers Service::common_fields(const Call& call) const {
   net::Headers headers;
   headers.set("x-request-id", call.request.id);
+  if (call.dialect == Dialect::kAnthropic) headers.set("request-id", call.request.id);
   headers.set("cache-control", "no-store");
   headers.set("x-content-type-options", "nosniff");
   gate_.add_origin_fields(call.request, &headers);
@@ -224,9 +225,8 @@ net::Headers Service::common_fields(const Call& call) const {
 void Service::answer(const CallPointer& call, net::Response response) {
   for (const auto& [name, value] : common_fields(*call))
     if (!response.headers.find(name)) response.headers.set(name, value);
-  const int status = response.status;
+  note_end(call, response.status);
   call->exchange->respond(std::move(response));
-  note_end(call, status);
 }
 
 void Service::refuse(const CallPointer& call, const ApiError& error) {
