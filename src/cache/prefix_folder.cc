@@ -89,6 +89,12 @@ Result<int> lock_folder(const fs::path& path) {
 Result<std::unique_ptr<PrefixFolder>> PrefixFolder::open(const fs::path& path, uint64_t limit, const Digest& identity,
                                                          const CacheShape& shape) {
   CHECK(shape[kGlobal].page_positions <= kMostPageTokens);
+  for (const GroupShape& group : shape)
+    if (const uint64_t least =
+            head_bytes(static_cast<size_t>(group.page_positions)) + group.page_bytes() + sizeof(Digest);
+        limit < least)
+      return error(ErrorCode::kInvalidArgument, "{}: expected room for a page of {} bytes at least, found {}",
+                   path.string(), least, limit);
   const int lock = TRY(lock_folder(path));
   const Digest model = sha256({to_hex(identity), shape_text(shape)});
   std::unique_ptr<PrefixFolder> folder(new PrefixFolder(path, limit, model, shape, lock));
@@ -138,12 +144,16 @@ Result<void> PrefixFolder::look_around() {
     const fs::path& path = entry->path();
     if (path.extension() == kPart) ::unlink(path.c_str());
     if (std::ranges::find(kEndings, path.extension().string()) == kEndings.end()) continue;
-    const auto head = head_of(path);
+    const auto head = read_head(path);
     struct stat status {};
     if (head && head->model == model_ && ::lstat(path.c_str(), &status) == 0) {
       stored.push_back({status.st_mtim.tv_sec * kSecond + status.st_mtim.tv_nsec,
                         {head->before, head->tokens, head->group},
                         file_bytes(*head)});
+      continue;
+    }
+    if (!head && head.error().code == ErrorCode::kIo) {
+      log_warning("{}; it is not used", head.error().message);
       continue;
     }
     if (head || head.error().code == ErrorCode::kUnsupported)
@@ -163,8 +173,12 @@ Result<void> PrefixFolder::look_around() {
   return {};
 }
 
+PageHead PrefixFolder::head_of(const PageName& page) const {
+  return {model_, page.before, page.group, page.tokens, shape_[page.group].page_bytes()};
+}
+
 // The head of a file whose size is what the head says.
-Result<PageHead> PrefixFolder::head_of(const fs::path& path) const {
+Result<PageHead> PrefixFolder::read_head(const fs::path& path) const {
   const auto bytes = TRY(read_bytes(path, head_bytes(kMostPageTokens)));
   PageHead head = TRY(parse_head(bytes, path.string()));
   if (head.model != model_) return head;
@@ -289,7 +303,7 @@ void PrefixFolder::run() {
       to_write_.pop_front();
       const bool is_refused = refused_ != 0 && system_time().utc_ns() - refused_ <= kRefusedFor;
       const bool is_wanted = !is_refused && !index_.has(page.name);
-      if (is_wanted) make_room(head_bytes(page.name.tokens.size()) + page.bytes.size() + sizeof(Digest));
+      if (is_wanted) make_room(file_bytes(head_of(page.name)));
       lock.unlock();
       Result<void> result;
       if (is_wanted) result = write_file(page);
@@ -305,11 +319,9 @@ void PrefixFolder::run() {
 }
 
 Result<void> PrefixFolder::write_file(const Waiting& page) {
-  const PageHead head{model_, page.name.before, page.name.group, page.name.tokens, page.bytes.size()};
-  if (file_bytes(head) > limit_) return {};
   const fs::path path = path_of(page.name);
   NewFile file = TRY(NewFile::create(path, 0600));
-  const std::vector<std::byte> before = write_head(head);
+  const std::vector<std::byte> before = write_head(head_of(page.name));
   TRY_VOID(file.write(before));
   TRY_VOID(file.write(page.bytes));
   const Digest behind = page_digest(before, page.bytes);
@@ -327,9 +339,7 @@ void PrefixFolder::written(const Waiting& page, const Result<void>& result) {
     return;
   }
   refused_ = 0;
-  const PageHead head{model_, page.name.before, page.name.group, page.name.tokens, page.bytes.size()};
-  if (file_bytes(head) > limit_) return;
-  index_.add(page.name, file_bytes(head), page.moment);
+  index_.add(page.name, file_bytes(head_of(page.name)), page.moment);
   ++counts_.written;
   for (const PageName& shorter : index_.continued_by(page.name.before, page.name.tokens))
     if (shorter.group == page.name.group) remove_file(shorter);
@@ -339,7 +349,7 @@ PrefixFolder::ReadPage PrefixFolder::read_file(const PageName& name) {
   const fs::path path = path_of(name);
   ReadPage page{name, {}, {}};
   const auto read = [&]() -> Result<void> {
-    const PageHead wanted{model_, name.before, name.group, name.tokens, shape_[name.group].page_bytes()};
+    const PageHead wanted = head_of(name);
     page.file = TRY(read_bytes(path, file_bytes(wanted) + 1));
     const PageHead head = TRY(parse_head(page.file, path.string()));
     if (write_head(head) != write_head(wanted))
@@ -356,6 +366,10 @@ PrefixFolder::ReadPage PrefixFolder::read_file(const PageName& name) {
   page.file.clear();
   page.bytes = {};
   if (!index_.has(name)) return page;  // it was removed meanwhile
+  if (done.error().code == ErrorCode::kIo) {
+    log_warning("{}; it is not used now", done.error().message);
+    return page;
+  }
   log_warning("{}; it is removed", done.error().message);
   ++counts_.discarded;
   remove_file(name);
@@ -372,7 +386,6 @@ void PrefixFolder::remove_file(const PageName& page) {
 }
 
 void PrefixFolder::make_room(uint64_t bytes) {
-  if (bytes > limit_) return;
   while (index_.bytes() + bytes > limit_) remove_file(*index_.least_recent());
 }
 

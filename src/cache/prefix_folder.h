@@ -94,7 +94,8 @@ class PrefixFolder {
 
   PrefixFolder(std::filesystem::path path, uint64_t limit, const Digest& model, const CacheShape& shape, int lock);
   Result<void> look_around();
-  Result<PageHead> head_of(const std::filesystem::path& path) const;
+  PageHead head_of(const PageName& page) const;
+  Result<PageHead> read_head(const std::filesystem::path& path) const;
   Result<void> check(const PageHead& head, const std::string& source) const;
   std::filesystem::path path_of(const PageName& page) const;
   void run();

@@ -241,6 +241,10 @@ TEST_F(PrefixFolderTest, AFolderThatCannotBeMadeIsAnError) {
   EXPECT_FALSE(PrefixFolder::open(path_, kPlenty, sha256("a model"), shape_));
 }
 
+TEST_F(PrefixFolderTest, AFolderWithoutRoomForAPageIsAnError) {
+  EXPECT_FALSE(PrefixFolder::open(path_, shape_[kLocal].page_bytes(), sha256("a model"), shape_));
+}
+
 TEST_F(PrefixFolderTest, IsForItsOwnerAlone) {
   write_text(*open(), {1, 2, 3, 4});
   struct stat status {};
