@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -13,6 +15,7 @@
 namespace paddock::test {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 
@@ -287,6 +290,74 @@ TEST(Serve, SurvivesBeingKilled) {
   EXPECT_EQ(again.program().finish().status, 0);
   const Ran verified = run_program({"audit", "verify", scratch.path("audit")});
   EXPECT_EQ(verified.status, 0) << verified.out << verified.err;
+}
+
+// What was computed survives even that, and damaged files do no harm.
+TEST(Serve, RemembersPrefixesOverBeingKilled) {
+  ScratchFolder scratch;
+  const Arguments folder = {"--prefix-folder", scratch.path("prefixes")};
+  const Json request = chat(std::string(600, 'a') + "?", 5, 20);
+  const auto answer_of = [&](const RunningServer& server) {
+    const net::TestResponse response = server.post("/v1/chat/completions", request);
+    EXPECT_EQ(response.status, 200) << response.body;
+    return Json::parse(response.body);
+  };
+  const auto cached = [](const Json& answer) {
+    return answer["usage"]["prompt_tokens_details"]["cached_tokens"].get<int64_t>();
+  };
+  const auto text = [](const Json& answer) { return answer["choices"][0]["message"]["content"]; };
+  Json first;
+  {
+    RunningServer server(scratch, folder);
+    first = answer_of(server);
+    EXPECT_EQ(cached(first), 0);
+    double written = 0;
+    for (int tries = 0; tries < 200; ++tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      const double now = server.metric("paddock_prefix_folder_pages_total{model=\"tiny\",what=\"written\"}");
+      if (now > 0 && now == written) break;
+      written = now;
+    }
+    EXPECT_GT(written, 0);
+    server.kill_it();
+  }
+  const fs::path pages = fs::path(scratch.path("prefixes")) / "model-tiny";
+  std::ofstream(pages / "123.global.1-1.part") << "begun";
+  {
+    RunningServer again(scratch, folder);
+    EXPECT_FALSE(fs::exists(pages / "123.global.1-1.part"));
+    const Json answer = answer_of(again);
+    EXPECT_EQ(text(answer), text(first));
+    EXPECT_GT(cached(answer), answer["usage"]["prompt_tokens"].get<int64_t>() - 64);
+    EXPECT_GT(again.metric("paddock_prefix_folder_bytes"), 0);
+    again.program().send_signal(SIGTERM);
+    EXPECT_EQ(again.program().finish().status, 0);
+  }
+  for (const auto& entry : fs::directory_iterator(pages)) {
+    if (entry.path().extension() != ".global") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(50).put('x').put('y');
+    break;
+  }
+  RunningServer damaged(scratch, folder);
+  EXPECT_THAT(damaged.program().error_so_far(), HasSubstr("is removed"));
+  EXPECT_EQ(text(answer_of(damaged)), text(first));
+
+  // Another model, or other settings.
+  Arguments other = folder;
+  other.insert(other.end(), {"--cache", "f32"});
+  damaged.kill_it();
+  RunningServer with_f32(scratch, other);
+  EXPECT_THAT(with_f32.program().error_so_far(), HasSubstr("of another model, other settings or another version"));
+  EXPECT_EQ(cached(answer_of(with_f32)), 0);
+}
+
+TEST(Serve, GoesOnWithoutAFolderForPrefixes) {
+  ScratchFolder scratch;
+  RunningServer server(scratch, {"--prefix-folder", scratch.write("file", "no folder")});
+  EXPECT_THAT(server.program().error_so_far(), HasSubstr("prefixes are kept in memory alone"));
+  EXPECT_FALSE(server.text_of(chat("Hello", 1, 3)).empty());
+  EXPECT_EQ(run_program({"serve", served_model(), "--no-prefix-sharing", "--prefix-folder", "x"}).status, 2);
 }
 
 TEST(Serve, OptionsComeFromTheLineTheEnvironmentAndAFile) {

@@ -137,22 +137,26 @@ std::optional<int32_t> KvCache::allocate(Group group) {
   return pools_[group].allocate();
 }
 
-// How much of a match a sequence can begin with: local layers need the pages of the chunk that the next position lies
-// in, or none at its edge.
-int64_t KvCache::usable_length(const PrefixTree::Match& match) const {
+int64_t KvCache::usable_length(int64_t length, const std::function<bool(int64_t page)>& has_local) const {
   const int64_t positions = shape_[kGlobal].page_positions;
-  const auto nodes = static_cast<int64_t>(match.nodes.size());
-  int64_t length = nodes == 0 ? 0 : (nodes - 1) * positions + match.tokens_of_last;
   if (!copy_page_) length = length / positions * positions;
   if (shape_[kLocal].layers == 0) return length;
   const auto missing = [&](int64_t until) -> std::optional<int64_t> {
     for (int64_t page = shape_[kLocal].first_visible_page(until); page * positions < until; ++page)
-      if (match.nodes[static_cast<size_t>(page)]->pages[kLocal] == PrefixTree::kNoPage) return page;
+      if (!has_local(page)) return page;
     return {};
   };
   // Where chunks do not end with pages, the text before a missing page may lie in the chunk before.
   while (const std::optional<int64_t> page = missing(length)) length = *page * positions;
   return length;
+}
+
+int64_t KvCache::usable_length(const PrefixTree::Match& match) const {
+  const auto nodes = static_cast<int64_t>(match.nodes.size());
+  const int64_t length = nodes == 0 ? 0 : (nodes - 1) * shape_[kGlobal].page_positions + match.tokens_of_last;
+  return usable_length(length, [&](int64_t page) {
+    return match.nodes[static_cast<size_t>(page)]->pages[kLocal] != PrefixTree::kNoPage;
+  });
 }
 
 SequenceCache KvCache::begin(std::span<const int32_t> tokens) {
@@ -234,6 +238,31 @@ void KvCache::join(SequenceCache& sequence, PrefixTree::Node* node, int64_t page
   if (static_cast<int64_t>(node->tokens.size()) < shape_[kGlobal].page_positions) return;
   sequence.remembered_ = node;
   sequence.remembered_pages_ = page + 1;
+}
+
+std::optional<int32_t> KvCache::restore(Group group, std::span<const int32_t> before, std::span<const int32_t> tokens) {
+  const auto positions = static_cast<size_t>(shape_[kGlobal].page_positions);
+  CHECK(before.size() % positions == 0 && !tokens.empty() && tokens.size() <= positions);
+  std::vector<int32_t> text(before.begin(), before.end());
+  text.insert(text.end(), tokens.begin(), tokens.end());
+  const PrefixTree::Match match = prefixes_.match(text);
+  const size_t pages_before = before.size() / positions;
+  const bool is_last_whole = static_cast<size_t>(match.tokens_of_last) == positions;
+  if (match.nodes.size() < pages_before || (match.nodes.size() == pages_before && pages_before > 0 && !is_last_whole))
+    return {};
+  PrefixTree::Node* parent = pages_before == 0 ? prefixes_.root() : match.nodes[pages_before - 1];
+  PrefixTree::Node* node = match.nodes.size() > pages_before ? match.nodes[pages_before] : nullptr;
+  if (node != nullptr && !std::ranges::equal(node->tokens, tokens)) node = nullptr;
+  if (node == nullptr ? group == kLocal : node->pages[group] != PrefixTree::kNoPage) return {};
+
+  const int32_t page_before = parent->pages[kGlobal];
+  if (page_before != PrefixTree::kNoPage) pools_[kGlobal].hold(page_before);  // not given up for this one
+  const std::optional<int32_t> page = allocate(group);
+  if (page_before != PrefixTree::kNoPage) pools_[kGlobal].release(page_before);
+  if (!page) return {};
+  prefixes_.put(node != nullptr ? node : prefixes_.node_after(parent, tokens), group, *page);
+  pools_[group].release(*page);
+  return page;
 }
 
 }  // namespace paddock::cache

@@ -112,6 +112,18 @@ class KvCache {
   // local layers still have theirs. With `last`, when the sequence goes, the page that is not full too.
   void remember(SequenceCache& sequence, std::span<const int32_t> tokens, bool last = false);
 
+  // What is remembered of a text.
+  PrefixTree::Match remembered(std::span<const int32_t> tokens) { return prefixes_.match(tokens); }
+
+  // How much of the first `length` positions a sequence can begin with, when the global layers have them all: local
+  // layers need the pages of the chunk that the next position lies in, or none at its edge.
+  int64_t usable_length(int64_t length, const std::function<bool(int64_t page)>& has_local) const;
+
+  // A page that a text of whole pages `before`, which is remembered, goes on with: remembered from now on, and filled
+  // by the caller before anything else. The global layers' page comes first. None when it is there already, when
+  // nothing is known of the text before it any more, or when all pages are in use.
+  std::optional<int32_t> restore(Group group, std::span<const int32_t> before, std::span<const int32_t> tokens);
+
  private:
   friend class SequenceCache;
   int64_t pages_needed(Group group, int64_t length) const { return shape_[group].pages_needed(length, step_); }

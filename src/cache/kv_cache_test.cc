@@ -117,6 +117,23 @@ class KeptTexts {
     for (int64_t position = first; position < end; ++position)
       for (const Group group : kAllGroups) at(sequence, group, position) = hash_of(tokens, position);
   }
+  // The text's pages of both groups, from the first on, as from a disk that has them all. How many were wanted.
+  int64_t restore(KvCache& cache, std::span<const int32_t> tokens) {
+    int64_t restored = 0;
+    for (size_t first = 0; first < tokens.size(); first += static_cast<size_t>(page_positions_)) {
+      const auto of_page = tokens.subspan(first, std::min(static_cast<size_t>(page_positions_), tokens.size() - first));
+      for (const Group group : kAllGroups) {
+        const auto page = cache.restore(group, tokens.first(first), of_page);
+        if (!page) continue;
+        ++restored;
+        auto& held = pages_[{group, *page}];
+        held.assign(static_cast<size_t>(page_positions_), 0);
+        for (size_t index = 0; index < of_page.size(); ++index)
+          held[index] = hash_of(tokens, static_cast<int64_t>(first + index));
+      }
+    }
+    return restored;
+  }
   // Everything that the next token will look at.
   bool is_right(const SequenceCache& sequence, std::span<const int32_t> tokens, int64_t length, int64_t chunk) {
     for (int64_t position = 0; position < length; ++position)
@@ -180,6 +197,31 @@ TEST(KvCache, ASecondSequenceBeginsWithWhatTheFirstComputed) {
   EXPECT_EQ(cache.begin(other).length(), 0);
 }
 
+TEST(KvCache, BeginsWithPagesThatWereBroughtBack) {
+  KeptTexts kept(4);
+  KvCache cache(shape(4, 8), {6, 6}, 8, kept.copier());
+  std::vector<int32_t> text(15);
+  std::iota(text.begin(), text.end(), 1);
+  const std::span<const int32_t> all(text);
+  EXPECT_FALSE(cache.restore(kGlobal, all.first(4), all.subspan(4, 4))) << "of a text that is not known";
+  EXPECT_FALSE(cache.restore(kLocal, {}, all.first(4))) << "without its global page";
+  EXPECT_EQ(cache.prefixes().nodes(), 0);
+  EXPECT_EQ(kept.restore(cache, text), 8);
+  EXPECT_EQ(kept.restore(cache, text), 0) << "all is there";
+  EXPECT_EQ(cache.pool(kGlobal).idle(), 4);
+  {
+    SequenceCache sequence = cache.begin(text);
+    EXPECT_EQ(sequence.length(), 15);
+    EXPECT_TRUE(kept.is_right(sequence, text, 15, 8));
+    // Another text takes what is free, and of what is not held the rest; the beginning of this one stays.
+    std::vector<int32_t> other(40, 9);
+    kept.restore(cache, other);
+    EXPECT_TRUE(kept.is_right(sequence, text, 15, 8));
+    EXPECT_LE(cache.pool(kGlobal).in_use(), 6);
+  }
+  EXPECT_EQ(cache.pool(kGlobal).idle(), cache.pool(kGlobal).in_use());
+}
+
 // A chunk's local pages are the first to go when others need them; at the chunk's edge nothing of them is missed.
 TEST(KvCache, AtAChunksEdgeGlobalPagesAreEnough) {
   KeptTexts kept(4);
@@ -213,10 +255,11 @@ TEST(KvCache, RandomMovesKeepItsPromises) {
       int64_t computed;
     };
     std::vector<Running> sequences;
-    int64_t reused = 0, refused = 0;
+    int64_t reused = 0, refused = 0, restored = 0;
+    std::vector<std::vector<int32_t>> gone;
     for (int move = 0; move < 4000; ++move) {
       const size_t which = sequences.empty() ? 0 : random() % sequences.size();
-      switch (random() % 4) {
+      switch (random() % 5) {
         case 0: {
           if (sequences.size() > 8) break;
           std::vector<int32_t> text(1 + random() % 80);
@@ -234,8 +277,12 @@ TEST(KvCache, RandomMovesKeepItsPromises) {
             cache.remember(sequences[which].cache,
                            std::span(sequences[which].text).first(static_cast<size_t>(sequences[which].computed)),
                            true);
+          gone.push_back(sequences[which].text);
           std::swap(sequences[which], sequences.back());
           sequences.pop_back();
+          break;
+        case 2:
+          if (!gone.empty() && random() % 4 == 0) restored += kept.restore(cache, gone[random() % gone.size()]);
           break;
         default: {
           if (sequences.empty()) break;
@@ -262,6 +309,7 @@ TEST(KvCache, RandomMovesKeepItsPromises) {
     }
     EXPECT_GT(reused, 1000);
     EXPECT_GT(refused, 0);
+    EXPECT_GT(restored, 100);
     EXPECT_GT(cache.prefixes().evictions(), 10u);
     sequences.clear();
     EXPECT_EQ(cache.pool(kGlobal).idle(), cache.pool(kGlobal).in_use());

@@ -10,8 +10,8 @@
 #include <unordered_set>
 
 #include "base/check.h"
+#include "base/new_file.h"
 #include "checkpoint/gguf.h"
-#include "checkpoint/new_file.h"
 #include "checkpoint/wording.h"
 
 namespace paddock::checkpoint {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/new_file.h"
 #include "base/utf8.h"
-#include "checkpoint/new_file.h"
 #include "checkpoint/wording.h"
 
 namespace paddock::checkpoint {

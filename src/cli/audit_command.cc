@@ -5,13 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/digest.h"
 #include "cli/audit_export.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/time_options.h"
 #include "server/audit/log_folder.h"
 #include "server/audit/verify.h"
-#include "server/auth/digest.h"
 
 namespace paddock::cli {
 namespace {
@@ -44,7 +44,7 @@ Json verification_json(const audit::Verification& done) {
   return {{"intact", done.is_intact()},
           {"records", done.records},
           {"last", done.last.sequence},
-          {"hash", server::auth::to_hex(done.last.hash)},
+          {"hash", to_hex(done.last.hash)},
           {"findings", std::move(findings)},
           {"findings_left_out", done.findings_left_out},
           {"notes", done.notes}};
@@ -57,13 +57,13 @@ std::string verification_text(const audit::Verification& done, const std::string
   for (const std::string& said : done.notes) text += said + "\n";
   return text + fmt::format("{}: {}, {} records, the last is {} with hash {}\n", path,
                             done.is_intact() ? "as it was written" : "NOT as it was written", done.records,
-                            done.last.sequence, server::auth::to_hex(done.last.hash));
+                            done.last.sequence, to_hex(done.last.hash));
 }
 
 Result<void> verify(const AuditCommandOptions& options) {
-  std::optional<audit::Digest> wanted;
+  std::optional<Digest> wanted;
   if (!options.head.empty()) {
-    wanted = server::auth::digest_from_hex(options.head);
+    wanted = digest_from_hex(options.head);
     if (!wanted)
       return error(ErrorCode::kInvalidArgument,
                    "--head: expected 64 hexadecimal digits, as paddock audit head prints them, "
@@ -77,7 +77,7 @@ Result<void> verify(const AuditCommandOptions& options) {
 
 Result<void> tell_head(const AuditCommandOptions& options) {
   const audit::Link head = TRY(audit::head_of(options.path));
-  const std::string hash = server::auth::to_hex(head.hash);
+  const std::string hash = to_hex(head.hash);
   return print(options.json ? json_text({{"record", head.sequence}, {"hash", hash}}) : hash + "\n");
 }
 

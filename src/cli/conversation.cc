@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/mapped_file.h"
-#include "checkpoint/new_file.h"
+#include "base/new_file.h"
 
 namespace paddock::cli {
 namespace {
@@ -35,7 +35,7 @@ void Conversation::reset(std::optional<std::string> system) {
 }
 
 Result<void> Conversation::save(const std::filesystem::path& path) const {
-  auto file = TRY(checkpoint::NewFile::create(path));
+  auto file = TRY(NewFile::create(path));
   TRY_VOID(file.write(json_.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"));
   return file.commit();
 }

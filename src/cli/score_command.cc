@@ -5,7 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "checkpoint/new_file.h"
+#include "base/new_file.h"
 #include "cli/capture.h"
 #include "cli/commands.h"
 #include "cli/console.h"
@@ -50,7 +50,7 @@ Result<void> check_outputs(const ScoreOptions& options) {
     return error(ErrorCode::kInvalidArgument, "--logits and --hidden: expected two files, found {} for both",
                  options.logits);
   for (const std::string& path : {options.logits, options.hidden})
-    if (!path.empty()) TRY(checkpoint::NewFile::create(path));
+    if (!path.empty()) TRY(NewFile::create(path));
   return {};
 }
 

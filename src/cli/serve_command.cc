@@ -164,6 +164,9 @@ Result<void> serve(ServeOptions options) {
                    path.string());
     options.models.push_back(path.string());
   }
+  if (options.no_prefix_sharing && !options.prefix_folder.empty())
+    return error(ErrorCode::kInvalidArgument,
+                 "--prefix-folder and --no-prefix-sharing: expected one of them, found both");
   const net::ServerOptions network_wishes = TRY(network_options(options));
   const bool loopback = std::all_of(options.listen.begin(), options.listen.end(), is_loopback);
   auto keys = TRY(open_keys(options));

@@ -50,6 +50,13 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
   command.add_flag("--no-prefix-sharing", options->no_prefix_sharing, "compute every prompt anew");
+  command.add_option("--prefix-folder", options->prefix_folder,
+                     "folder where computed beginnings of prompts outlive the server; otherwise they do not");
+  command
+      .add_option("--prefix-folder-bytes", options->prefix_folder_bytes,
+                  "of its files for each model; those that served least recently are removed")
+      ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 50))
+      ->capture_default_str();
   command.add_option("--body-bytes", options->body_bytes, "of a request at most")
       ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 32))
       ->capture_default_str();

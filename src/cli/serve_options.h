@@ -25,6 +25,8 @@ struct ServeOptions {
   std::optional<uint64_t> cache_bytes;  // of each model
   double longest_step = 0.1;            // seconds
   bool no_prefix_sharing = false;
+  std::string prefix_folder;                          // empty: none
+  uint64_t prefix_folder_bytes = uint64_t{16} << 30;  // of each model
   uint64_t body_bytes = 32 << 20;
   int64_t connections = 1024;
   int64_t connections_per_address = 256;

@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/log.h"
+#include "cache/prefix_folder.h"
 #include "cli/chat_format.h"
 #include "cli/console.h"
 #include "cli/open_model.h"
+#include "cli/user_folders.h"
 #include "engine/engine.h"
+#include "llama4/identity.h"
 
 namespace paddock::cli {
 namespace {
@@ -54,6 +58,21 @@ Result<llama4::MemoryPlan> plan_serving(const OpenModel& open, const ServeOption
   return plan_for(open, options.model, wishes, machine);
 }
 
+// The model's own part of the folder. A server goes on without it.
+std::shared_ptr<cache::PrefixFolder> open_prefix_folder(const Holder& holder, const ServeOptions& options,
+                                                        const llama4::MemoryPlan& plan, std::string name) {
+  if (options.prefix_folder.empty()) return nullptr;
+  for (char& letter : name)
+    if (letter == '/' || letter == '\0') letter = '_';
+  const Digest model = llama4::identity_of(holder.open.checkpoint, holder.open.config, *holder.machine);
+  auto folder = cache::PrefixFolder::open(user_path(options.prefix_folder) / ("model-" + name),
+                                          options.prefix_folder_bytes, sha256({PADDOCK_VERSION, to_hex(model)}),
+                                          llama4::cache_shape(holder.open.config, plan.cache));
+  if (folder) return std::move(*folder);
+  log_warning("{}; prefixes are kept in memory alone", folder.error().message);
+  return nullptr;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<server::LoadedModel>> serve_model(const std::string& given, const ServeOptions& options,
@@ -65,8 +84,10 @@ Result<std::unique_ptr<server::LoadedModel>> serve_model(const std::string& give
   const llama4::MemoryPlan plan = TRY(plan_serving(holder->open, options, *holder->machine, models));
   if (!options.verbosity.quiet) note_aside(named.name + " " + plan_line(plan, options.model, *holder->machine));
   holder->model = TRY(load_planned(&holder->open, options.model, plan, holder->machine.get()));
-  auto engine = TRY(engine::Engine::create(
-      holder->model, plan, {.share_prefixes = !options.no_prefix_sharing, .longest_step = options.longest_step}));
+  auto engine = TRY(engine::Engine::create(holder->model, plan,
+                                           {.share_prefixes = !options.no_prefix_sharing,
+                                            .longest_step = options.longest_step,
+                                            .prefix_folder = open_prefix_folder(*holder, options, plan, named.name)}));
 
   auto model = std::make_unique<server::LoadedModel>();
   model->id = named.name;

@@ -37,6 +37,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const llama4::Model& model, const
                                        [memory = &engine->kv_memory_](cache::Group group, int32_t from, int32_t to) {
                                          memory->copy_page(group, from, to);
                                        });
+  if (options.share_prefixes && options.prefix_folder && shape[cache::kGlobal].layers > 0)
+    engine->kept_.emplace(options.prefix_folder.get(), engine->kv_cache_.get(), &engine->kv_memory_);
   engine->activations_ = TRY(llama4::allocate_activations(model.config, plan.limits, model.machine));
   return engine;
 }
@@ -76,7 +78,12 @@ void Engine::cancel(RequestId id) {
 }
 
 bool Engine::step() {
+  if (kept_) kept_->copy_some();
   const std::vector<Slice> batch = schedule();
+  if (batch.empty() && kept_ && kept_->is_busy()) {
+    kept_->wait();
+    return true;
+  }
   if (batch.empty()) return !sequences_.empty();
   const Stopwatch watch;
   forward(batch);
@@ -131,18 +138,23 @@ Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
     return Admission::kAdmitted;
   }
   if (static_cast<int64_t>(scheduler_.size()) >= plan_.limits.logits) return Admission::kNoRoom;
+  if (kept_ && kept_->is_waiting(id)) return Admission::kTextIsComing;
   // The last token is computed in any case: its logits are needed.
   cache::SequenceCache cache = options_.share_prefixes
                                    ? kv_cache_->begin(std::span(sequence.tokens).first(sequence.tokens.size() - 1))
                                    : kv_cache_->begin();
   const auto total = static_cast<int64_t>(sequence.tokens.size());
-  if (is_read_by_another(sequence, cache.length())) return Admission::kAnotherReadsIt;
+  if (is_read_by_another(sequence, cache.length())) return Admission::kTextIsComing;
   if (scheduler_.size() > 0 && !kv_cache_->can_extend(cache, total + 1)) return Admission::kNoRoom;
+  if (kept_ &&
+      kept_->is_worth_waiting(id, std::span(sequence.tokens).first(sequence.tokens.size() - 1), cache.length()))
+    return Admission::kTextIsComing;
   scheduler_.add(id, cache.length(), total, sequence.request.tenant);
   if (!sequence.reused) {
     sequence.reused = cache.length();
     counts_.prompt_tokens += total;
     counts_.reused_tokens += cache.length();
+    if (kept_) kept_->keep(std::span(sequence.tokens).first(static_cast<size_t>(cache.length())));
   }
   sequence.cache = std::move(cache);
   return Admission::kAdmitted;
@@ -194,6 +206,7 @@ void Engine::preempt(RequestId id) {
   remember(sequence, scheduler_.computed(id), true);
   sequence.cache.reset();
   scheduler_.remove(id);
+  if (kept_) kept_->forget(id);
   waiting_.add(id, sequence.request.priority, sequence.request.tenant);
   ++counts_.preemptions;
 }
@@ -287,7 +300,11 @@ void Engine::finish(RequestId id, FinishReason reason, Event last) {
   CHECK(found != sequences_.end());
   Sequence sequence = std::move(found->second);
   sequences_.erase(found);
-  remember(sequence, scheduler_.computed(id), true);
+  const int64_t computed = scheduler_.computed(id);
+  remember(sequence, computed, true);
+  if (kept_) kept_->forget(id);
+  if (kept_ && computed >= options_.least_kept)
+    kept_->keep(std::span(sequence.tokens).first(static_cast<size_t>(computed)));
   scheduler_.remove(id);
   waiting_.remove(id);
   sequence.cache.reset();  // pages are free before the listener hears of it

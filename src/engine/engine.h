@@ -10,6 +10,8 @@
 
 #include "base/result.h"
 #include "cache/kv_cache.h"
+#include "cache/prefix_folder.h"
+#include "engine/kept_prefixes.h"
 #include "engine/pace.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
@@ -25,6 +27,11 @@ struct EngineOptions {
   // Sequences that begin alike share what is computed of it, at once and later, as long as the cache has room.
   bool share_prefixes = true;
   double longest_step = 0.1;  // seconds (pace.h)
+  // Where what is shared outlives the process; made for this model, plan and machine. None without sharing.
+  std::shared_ptr<cache::PrefixFolder> prefix_folder;
+  // Tokens of the shortest text that is written there when its request ends; others are when a second one begins with
+  // them.
+  int64_t least_kept = 256;
 };
 
 // Of all that an engine has done.
@@ -45,8 +52,8 @@ class Engine {
   static Result<std::unique_ptr<Engine>> create(const llama4::Model& model, const llama4::MemoryPlan& plan,
                                                 const EngineOptions& options = {});
 
-  // Whether a request could be answered. Refused: an empty prompt, ids outside the vocabulary, sampling parameters out of
-  // range, a prompt that leaves no room in the context. May be called by any thread.
+  // Whether a request could be answered. Refused: an empty prompt, ids outside the vocabulary, sampling parameters out
+  // of range, a prompt that leaves no room in the context. May be called by any thread.
   Result<void> check(const Request& request) const;
 
   // Queues a request that check() lets through.
@@ -55,12 +62,13 @@ class Engine {
   // Ends a request; its listener hears kCancelled. Unknown and finished ids do nothing.
   void cancel(RequestId id);
 
-  // One step for all that run. False when there is nothing to do.
+  // One step for all that run. False when there is nothing to do, and nothing to write into the folder.
   bool step();
 
   int64_t context() const { return plan_.context; }
   const cache::KvCache& kv_cache() const { return *kv_cache_; }
   const EngineCounts& counts() const { return counts_; }
+  const cache::PrefixFolder* prefix_folder() const { return options_.prefix_folder.get(); }  // null: none
   size_t waiting() const { return waiting_.size(); }
   size_t running() const { return sequences_.size() - waiting_.size(); }
 
@@ -74,7 +82,7 @@ class Engine {
     std::optional<int64_t> reused;              // tokens that the cache held when it first got a place
     bool cancelled = false;
   };
-  enum class Admission { kAdmitted, kNoRoom, kAnotherReadsIt };
+  enum class Admission { kAdmitted, kNoRoom, kTextIsComing };  // kTextIsComing: computed by another, or from the disk
 
   Engine(const llama4::Model& model, const llama4::MemoryPlan& plan, const EngineOptions& options);
   void drop_ended();
@@ -98,6 +106,7 @@ class Engine {
   EngineOptions options_;
   llama4::KvMemory kv_memory_;
   std::unique_ptr<cache::KvCache> kv_cache_;
+  std::optional<KeptPrefixes> kept_;
   llama4::Activations activations_;
   Scheduler scheduler_;
   Pace pace_;

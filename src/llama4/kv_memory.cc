@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "llama4/kv_memory.h"
 
+#include "base/check.h"
+
 namespace paddock::llama4 {
 namespace {
 
@@ -48,11 +50,18 @@ Result<KvMemory> KvMemory::allocate(const Config& config, const cache::CacheShap
 }
 
 void KvMemory::copy_page(cache::Group group, int32_t from, int32_t to) {
-  const size_t bytes = page_bytes_[group];
-  const auto address = [&](int32_t page) { return buffers_[group].address().plus(static_cast<size_t>(page) * bytes); };
-  std::vector<std::byte> copy(bytes);
-  machine_->read(address(from), copy);
-  machine_->write(copy, address(to));
+  write_page(group, to, read_page(group, from));
+}
+
+std::vector<std::byte> KvMemory::read_page(cache::Group group, int32_t page) const {
+  std::vector<std::byte> bytes(page_bytes_[group]);
+  machine_->read(address_of(group, page), bytes);
+  return bytes;
+}
+
+void KvMemory::write_page(cache::Group group, int32_t page, std::span<const std::byte> bytes) {
+  CHECK(bytes.size() == page_bytes_[group]);
+  machine_->write(bytes, address_of(group, page));
 }
 
 }  // namespace paddock::llama4

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -33,12 +34,18 @@ class KvMemory {
 
   // All layers of a group: the bytes of one page onto another.
   void copy_page(cache::Group group, int32_t from, int32_t to);
+  // The same, out of the machine and into it.
+  std::vector<std::byte> read_page(cache::Group group, int32_t page) const;
+  void write_page(cache::Group group, int32_t page, std::span<const std::byte> bytes);
 
  private:
   struct Layer {
     cache::Group group;
     kernels::KvPages pages;
   };
+  kernels::Address address_of(cache::Group group, int32_t page) const {
+    return buffers_[group].address().plus(static_cast<size_t>(page) * page_bytes_[group]);
+  }
   kernels::Machine* machine_ = nullptr;
   std::array<kernels::Buffer, cache::kGroups> buffers_;
   std::array<size_t, cache::kGroups> page_bytes_ = {};

@@ -135,7 +135,7 @@ Result<void> AuditLog::State::open() {
   if (end.torn_bytes > 0) {
     repair_ = fmt::format("{}: {} bytes behind record {} were not a whole record and have been cut off",
                           folder_.string(), end.torn_bytes, end.last.sequence);
-    TRY_VOID(write_event({"cut", {{"bytes", end.torn_bytes}, {"sha256", auth::to_hex(end.torn_hash)}}}));
+    TRY_VOID(write_event({"cut", {{"bytes", end.torn_bytes}, {"sha256", to_hex(end.torn_hash)}}}));
   }
   TRY_VOID(sync_up_to(last_.sequence, &lock));
   if (options_.group_ms > 0) groups_ = std::thread([this] { sync_in_groups(); });
@@ -145,7 +145,7 @@ Result<void> AuditLog::State::open() {
 // No two logs have the same, so that a record of one is none of the other.
 std::string AuditLog::State::new_identity() const {
   const std::string what = fmt::format("{} {} {}", folder_.string(), time_.utc_ns(), ::getpid());
-  return auth::to_hex(auth::sha256(what)).substr(0, 32);
+  return to_hex(sha256(what)).substr(0, 32);
 }
 
 AuditLog::State::~State() {

@@ -131,7 +131,7 @@ TEST_F(AuditLogTest, ContentByPolicy) {
   write(1, {.content = ContentPolicy::kHash});
   write(1, {.content = ContentPolicy::kFull});
   const auto all = records();
-  EXPECT_EQ(all[1]["content"]["prompt_sha256"], auth::to_hex(auth::sha256("What is it?")));
+  EXPECT_EQ(all[1]["content"]["prompt_sha256"], to_hex(sha256("What is it?")));
   EXPECT_EQ(all[1]["content"].size(), 2u);
   EXPECT_EQ(all[2]["content"]["output"], "It is so.");
   EXPECT_EQ(content_policy_named("full"), ContentPolicy::kFull);
@@ -228,8 +228,8 @@ TEST_F(AuditLogTest, ATornRecordIsCutAndToldOf) {
     EXPECT_EQ(all[3]["kind"], "cut");
     EXPECT_THAT(verify_log(folder_)->notes, ElementsAre(HasSubstr("1 records say that a torn record was cut off")));
     EXPECT_EQ(all[3]["bytes"], length);
-    EXPECT_EQ(all[3]["sha256"], auth::to_hex(auth::sha256(good.substr(last_line, length))));
-    overwrite(head_path(folder_), head_text({3, *auth::digest_from_hex(all[2]["hash"].get<std::string>())}));
+    EXPECT_EQ(all[3]["sha256"], to_hex(sha256(good.substr(last_line, length))));
+    overwrite(head_path(folder_), head_text({3, *digest_from_hex(all[2]["hash"].get<std::string>())}));
   }
 }
 

@@ -74,7 +74,7 @@ Result<std::vector<Segment>> segments_of(const fs::path& folder) {
 }
 
 std::string head_text(const Link& head) {
-  std::string text = fmt::format("{{\"sequence\":{},\"hash\":\"{}\"}}", head.sequence, auth::to_hex(head.hash));
+  std::string text = fmt::format("{{\"sequence\":{},\"hash\":\"{}\"}}", head.sequence, to_hex(head.hash));
   text.resize(kHeadBytes - 1, ' ');
   return text + "\n";
 }
@@ -87,7 +87,7 @@ std::optional<Link> parse_head(std::string_view text) {
   const auto [stop, problem] = std::from_chars(text.data() + kBegin.size(), end, head.sequence);
   const std::string_view rest(stop, static_cast<size_t>(end - stop));
   if (problem != std::errc() || head.sequence < 0 || !rest.starts_with(kMiddle)) return std::nullopt;
-  const auto hash = auth::digest_from_hex(rest.substr(kMiddle.size(), 64));
+  const auto hash = digest_from_hex(rest.substr(kMiddle.size(), 64));
   if (!hash) return std::nullopt;
   head.hash = *hash;
   return head_text(head) == text ? std::optional(head) : std::nullopt;

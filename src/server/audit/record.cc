@@ -42,7 +42,7 @@ void add_text(Json* content, const char* name, const std::string& text, ContentP
   if (policy == ContentPolicy::kFull && text.size() <= kMostText)
     (*content)[name] = clean(text);
   else
-    (*content)[std::string(name) + "_sha256"] = auth::to_hex(auth::sha256(text));
+    (*content)[std::string(name) + "_sha256"] = to_hex(sha256(text));
 }
 
 std::optional<int64_t> read_sequence(std::string_view line) {
@@ -97,9 +97,9 @@ std::string members_of(const Event& event) {
 std::string next_line(std::string_view members, int64_t time_ns, Link* last) {
   std::string line = fmt::format("{}{},\"time\":\"{}\",{}", kSequenceBegin, last->sequence + 1, format_utc(time_ns, 9),
                                  members.substr(1, members.size() - 2));
-  line.append(kPreviousBegin).append(auth::to_hex(last->hash)).append("\"");
-  *last = {last->sequence + 1, auth::sha256(line)};
-  return line.append(kHashBegin).append(auth::to_hex(last->hash)).append("\"}\n");
+  line.append(kPreviousBegin).append(to_hex(last->hash)).append("\"");
+  *last = {last->sequence + 1, sha256(line)};
+  return line.append(kHashBegin).append(to_hex(last->hash)).append("\"}\n");
 }
 
 std::optional<ReadLink> read_link(std::string_view line) {
@@ -111,10 +111,10 @@ std::optional<ReadLink> read_link(std::string_view line) {
     return std::nullopt;
   const std::string_view previous_part = hashed.substr(hashed.size() - kPreviousPart);
   if (!previous_part.starts_with(kPreviousBegin)) return std::nullopt;
-  const auto hash = auth::digest_from_hex(hash_part.substr(kHashBegin.size(), kHexLength));
-  const auto previous = auth::digest_from_hex(previous_part.substr(kPreviousBegin.size(), kHexLength));
+  const auto hash = digest_from_hex(hash_part.substr(kHashBegin.size(), kHexLength));
+  const auto previous = digest_from_hex(previous_part.substr(kPreviousBegin.size(), kHexLength));
   if (!hash || !previous) return std::nullopt;
-  return ReadLink{*sequence, *previous, *hash, auth::sha256(hashed) == *hash};
+  return ReadLink{*sequence, *previous, *hash, sha256(hashed) == *hash};
 }
 
 std::string_view kind_of(std::string_view line) {

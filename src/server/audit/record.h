@@ -13,12 +13,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/digest.h"
 #include "base/json.h"
-#include "server/auth/digest.h"
 
 namespace paddock::server::audit {
-
-using auth::Digest;
 
 // What is kept of prompts and answers. A hash tells whether a text that somebody has is the one; of short texts it can
 // be guessed.

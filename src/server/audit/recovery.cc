@@ -46,7 +46,7 @@ Result<Digest> hash_behind(const fs::path& path, int64_t offset) {
   file.seekg(offset);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   if (file.bad()) return error(ErrorCode::kIo, "{}: cannot read", path.string());
-  return auth::sha256(bytes);
+  return sha256(bytes);
 }
 
 tl::unexpected<Error> not_whole(const fs::path& folder, const std::string& what) {

@@ -72,7 +72,7 @@ void add_head_finding(Verification* done, const std::string& sentence) {
 void look_for_wanted(Verification* done, const std::optional<Digest>& wanted) {
   if (!wanted || done->wanted_at) return;
   add_head_finding(done, fmt::format("no record has the hash {}: the log does not continue the one it was taken from",
-                                     auth::to_hex(*wanted)));
+                                     to_hex(*wanted)));
 }
 
 }  // namespace

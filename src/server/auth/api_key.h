@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/digest.h"
 #include "base/result.h"
-#include "server/auth/digest.h"
 
 namespace paddock::server::auth {
 

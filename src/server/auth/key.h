@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/auth/digest.h"
+#include "base/digest.h"
 
 namespace paddock::server::auth {
 

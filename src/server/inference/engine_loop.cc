@@ -3,7 +3,14 @@
 
 #include <utility>
 
+#include "base/clock.h"
+
 namespace paddock::server {
+namespace {
+
+constexpr double kLongestEnd = 10;  // seconds for what is remembered to be written
+
+}  // namespace
 
 EngineLoop::EngineLoop(std::unique_ptr<engine::Engine> engine, int64_t most_waiting, std::shared_ptr<void> keep_alive)
     : engine_(std::move(engine)),
@@ -48,8 +55,13 @@ void EngineLoop::cancel(Ticket ticket) {
 }
 
 EngineStatus EngineLoop::status() const {
-  const std::lock_guard lock(mutex_);
-  return status_;
+  EngineStatus status;
+  {
+    const std::lock_guard lock(mutex_);
+    status = status_;
+  }
+  if (const cache::PrefixFolder* folder = engine_->prefix_folder()) status.folder = folder->counts();
+  return status;
 }
 
 void EngineLoop::run() {
@@ -59,7 +71,8 @@ void EngineLoop::run() {
     note_status();
   }
   for (const auto& [ticket, id] : running_) engine_->cancel(id);
-  while (engine_->step()) {
+  const Stopwatch watch;
+  while (engine_->step() && watch.seconds() < kLongestEnd) {
   }
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct EngineStatus {
   int64_t running = 0;
   std::array<Pool, cache::kGroups> pools;
   int64_t evictions = 0;
+  std::optional<cache::PrefixFolderCounts> folder;  // where there is one; of now
 };
 
 class EngineLoop {
@@ -46,7 +48,8 @@ class EngineLoop {
   Result<Ticket> submit(engine::Request request);
   void cancel(Ticket ticket);  // unknown and finished ones do nothing
 
-  // Cancels what runs, and returns when its listeners have heard of it. Nothing is computed from then on.
+  // Cancels what runs, and returns when its listeners have heard of it and what is remembered of it is on the disk, as
+  // far as that takes no more than a few seconds. Nothing is computed from then on.
   void stop();
 
   // Whether so many requests wait that another should be turned away.

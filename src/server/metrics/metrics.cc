@@ -90,6 +90,10 @@ class Metrics::Families {
   prom::Family<prom::Gauge>& cache_used = gauges("paddock_cache_used_bytes", "Keys and values of running requests.");
   prom::Family<prom::Gauge>& cache_remembered =
       gauges("paddock_cache_remembered_bytes", "Keys and values that are kept for later requests.");
+  prom::Family<prom::Counter>& folder_pages =
+      counters("paddock_prefix_folder_pages_total", "Pages that were written to the disk, read from it, or discarded.");
+  prom::Family<prom::Gauge>& folder_bytes =
+      gauges("paddock_prefix_folder_bytes", "Files of keys and values that outlive the server.");
   prom::Family<prom::Gauge>& connections = gauges("paddock_connections", "Open connections.");
   prom::Family<prom::Gauge>& exchanges = gauges("paddock_requests_in_flight", "Requests that are being answered.");
   prom::Family<prom::Counter>& masks = counters("paddock_grammar_masks_total", "Tokens that a grammar had a say in.");
@@ -160,6 +164,11 @@ std::string Metrics::text(const ServerGauges& now) {
       families.cache_used.Add(layers).Set(pool.used_bytes);
       families.cache_remembered.Add(layers).Set(pool.remembered_bytes);
     }
+    if (!one.folder) continue;
+    for (const auto& [what, count] :
+         {std::pair{"written", one.folder->written}, {"read", one.folder->read}, {"discarded", one.folder->discarded}})
+      raise(families.folder_pages.Add({{"model", one.model}, {"what", what}}), static_cast<double>(count));
+    families.folder_bytes.Add(model).Set(one.folder->bytes);
   }
   families.connections.Add({}).Set(static_cast<double>(now.connections));
   families.exchanges.Add({}).Set(static_cast<double>(now.exchanges));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,11 @@ struct ModelGauges {
     double bytes = 0, used_bytes = 0, remembered_bytes = 0;
   };
   std::vector<Pool> pools;
+  struct Folder {  // of remembered pages on a disk
+    int64_t written = 0, read = 0, discarded = 0;
+    double bytes = 0;
+  };
+  std::optional<Folder> folder;
 };
 
 struct ServerGauges {

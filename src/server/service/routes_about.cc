@@ -110,7 +110,8 @@ void Service::metrics(const CallPointer& call) {
                        .computed_tokens = status.counts.computed_tokens,
                        .preemptions = status.counts.preemptions,
                        .evictions = status.evictions,
-                       .pools = {}};
+                       .pools = {},
+                       .folder = {}};
     for (const cache::Group group : cache::kAllGroups) {
       const EngineStatus::Pool& pool = status.pools[group];
       const auto bytes = [&](int64_t pages) {
@@ -120,6 +121,8 @@ void Service::metrics(const CallPointer& call) {
         gauges.pools.push_back(
             {group == cache::kGlobal ? "global" : "local", bytes(pool.pages), bytes(pool.in_use), bytes(pool.idle)});
     }
+    if (const auto& folder = status.folder)
+      gauges.folder = {folder->written, folder->read, folder->discarded, static_cast<double>(folder->bytes)};
     now.models.push_back(std::move(gauges));
   }
   if (network_) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace paddock::server::auth {
+namespace paddock {
 
 using Digest = std::array<uint8_t, 32>;
 
@@ -29,4 +29,4 @@ std::optional<Digest> digest_from_hex(std::string_view text);
 
 bool is_lower_hex(std::string_view text);
 
-}  // namespace paddock::server::auth
+}  // namespace paddock

@@ -2,6 +2,8 @@
 #pragma once
 // A file that appears whole or not at all.
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -9,15 +11,15 @@
 
 #include "base/result.h"
 
-namespace paddock::checkpoint {
+namespace paddock {
 
 // Bytes go to a temporary file beside the path, which takes the path's place in commit(). Destroyed before that, it
 // leaves nothing behind. One thread at a time.
 class NewFile {
  public:
   // An existing regular file is replaced, through a link too; anything else of that name (a folder, a device) is an
-  // error.
-  static Result<NewFile> create(const std::filesystem::path& path);
+  // error. `mode`: who may read and write it, less what the process forbids.
+  static Result<NewFile> create(const std::filesystem::path& path, mode_t mode = 0666);
 
   Result<void> write(std::span<const std::byte> bytes);
   Result<void> write(std::string_view text);
@@ -38,4 +40,4 @@ class NewFile {
   int descriptor_;  // -1: committed or moved from
 };
 
-}  // namespace paddock::checkpoint
+}  // namespace paddock

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/auth/digest.h"
+#include "base/digest.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 
-namespace paddock::server::auth {
+namespace paddock {
 namespace {
 
 struct FreeContext {
@@ -60,4 +60,4 @@ std::optional<Digest> digest_from_hex(std::string_view text) {
   return digest;
 }
 
-}  // namespace paddock::server::auth
+}  // namespace paddock

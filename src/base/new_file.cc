@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "checkpoint/new_file.h"
+#include "base/new_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 
-namespace paddock::checkpoint {
+namespace paddock {
 namespace {
 
 namespace fs = std::filesystem;
@@ -22,7 +22,7 @@ tl::unexpected<Error> cannot(std::string_view what, const fs::path& path) {
 
 }  // namespace
 
-Result<NewFile> NewFile::create(const fs::path& path) {
+Result<NewFile> NewFile::create(const fs::path& path, mode_t mode) {
   std::error_code problem;
   fs::path target = fs::is_symlink(path, problem) ? fs::canonical(path, problem) : path;
   if (problem && problem != std::errc::no_such_file_or_directory)
@@ -34,7 +34,7 @@ Result<NewFile> NewFile::create(const fs::path& path) {
   static std::atomic<int> counter{0};
   fs::path temporary = target;
   temporary += fmt::format(".{}-{}.part", ::getpid(), counter++);
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (descriptor < 0) return cannot("create the file", path);
   return NewFile(std::move(target), std::move(temporary), descriptor);
 }
@@ -78,4 +78,4 @@ NewFile::~NewFile() {
   ::unlink(temporary_.c_str());
 }
 
-}  // namespace paddock::checkpoint
+}  // namespace paddock
