@@ -357,7 +357,7 @@ TEST(Serve, GoesOnWithoutAFolderForPrefixes) {
   RunningServer server(scratch, {"--prefix-folder", scratch.write("file", "no folder")});
   EXPECT_THAT(server.program().error_so_far(), HasSubstr("prefixes are kept in memory alone"));
   EXPECT_FALSE(server.text_of(chat("Hello", 1, 3)).empty());
-  EXPECT_EQ(run_program({"serve", served_model(), "--no-prefix-sharing", "--prefix-folder", "x"}).status, 2);
+  EXPECT_EQ(run_program({"serve", "x.gguf", "--no-prefix-sharing", "--prefix-folder", "x"}).status, 2);
 }
 
 TEST(Serve, OptionsComeFromTheLineTheEnvironmentAndAFile) {
