@@ -269,12 +269,13 @@ TEST(Serve, AnswersFinishBeforeItEnds) {
   EXPECT_EQ(server.program().finish().status, 0);
 }
 
-// Killed in the middle of many answers: keys, usage and audit trail are whole when it comes back.
+// Killed in the middle of many answers: keys, usage, audit trail and kept prefixes are whole when it comes back.
 TEST(Serve, SurvivesBeingKilled) {
   ScratchFolder scratch;
+  const Arguments folder = {"--prefix-folder", scratch.path("prefixes")};
   {
-    RunningServer server(scratch);
-    for (int index = 0; index < 5; ++index) server.text_of(chat("Hello", index, 3));
+    RunningServer server(scratch, folder);
+    for (int index = 0; index < 5; ++index) server.text_of(chat("Hello" + std::string(500, 'o'), index, 3));
     std::vector<net::TestClient> clients;
     for (int index = 0; index < 8; ++index) {
       clients.push_back(server.client());
@@ -284,7 +285,8 @@ TEST(Serve, SurvivesBeingKilled) {
     server.kill_it();
   }
   EXPECT_EQ(run_program({"audit", "verify", scratch.path("audit")}).status, 0);
-  RunningServer again(scratch);
+  RunningServer again(scratch, folder);
+  EXPECT_EQ(again.program().error_so_far().find("is removed"), std::string::npos) << "no page is half a page";
   EXPECT_FALSE(again.text_of(chat("Hello", 1, 3)).empty());
   again.program().send_signal(SIGTERM);
   EXPECT_EQ(again.program().finish().status, 0);

@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto key = parse_api_key(text)) {
     CHECK(key->id == text.substr(kKeyPrefix.size(), kKeyIdLength));
-    CHECK(key->hash == sha256(text));
+    CHECK(key->hash == paddock::sha256(text));
   }
   const std::string redacted = redact_api_keys(text);
   CHECK(redact_api_keys(redacted) == redacted);
