@@ -163,7 +163,12 @@ TEST(Serve, EveryRouteButHealthNeedsAKeyOnceThereIsOne) {
       const auto status = server.client().ask(server.head(upper, path, "Content-Length: 0\r\n") + "\r\n").status;
       EXPECT_EQ(status, path == "/health" ? 200 : 401) << upper << " " << path;
     }
-  for (const char* page : {"/", "/status", "/web/style.css"}) EXPECT_EQ(server.get(page).status, 401) << page;
+  for (const char* page : {"/", "/status", "/web/style.css"}) {
+    const net::TestResponse refused = server.get(page);
+    EXPECT_EQ(refused.status, 401) << page;
+    EXPECT_THAT(refused.header("www-authenticate"), testing::StartsWith("Basic ")) << "browsers ask for the key";
+  }
+  EXPECT_EQ(server.get("/v1/models").header("www-authenticate"), "Bearer realm=\"paddock\"");
   EXPECT_EQ(server.get("/v1/models", "Authorization: Bearer " + key + "\r\n").status, 200);
   EXPECT_EQ(server.get("/v1/models", "x-api-key: " + key + "\r\n").status, 200);
   EXPECT_EQ(server.get("/v1/models", "Authorization: Bearer " + key + "x\r\n").status, 401);

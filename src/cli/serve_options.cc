@@ -73,6 +73,11 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
                   "seconds that a client may take for each 64 KiB of an answer; slower ones are cut off")
       ->check(CLI::Range(int64_t{1}, int64_t{3600}))
       ->capture_default_str();
+  command
+      .add_option("--stored-bytes", options->stored_bytes,
+                  "memory for responses that clients ask to keep; the oldest go first")
+      ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 40))
+      ->capture_default_str();
   command.add_option("--grace", options->grace, "seconds that answers may go on after SIGTERM")
       ->check(CLI::Range(int64_t{0}, int64_t{86400}))
       ->capture_default_str();

@@ -31,6 +31,7 @@ struct ServeOptions {
   int64_t connections = 1024;
   int64_t connections_per_address = 256;
   int64_t write_time = 30;  // seconds
+  uint64_t stored_bytes = 256 << 20;
   int64_t grace = 30;  // seconds
   std::string keys;    // database
   std::string audit;   // folder

@@ -145,6 +145,9 @@ std::optional<net::Response> Service::refuse_early(const net::Request& request) 
     headers.set("allow", router_.match(request.method, request.target).allow_header());
   net::Response response =
       error_response(admitted.error(), dialect_of_path(request.target.path), request.id, std::move(headers));
+  // Browsers ask people for a key only by this scheme. Not where a page asks for data: it has a form of its own.
+  if (response.status == 401 && web::find_web_file(request.target.path) != nullptr)
+    response.headers.set("www-authenticate", "Basic realm=\"paddock\", charset=\"UTF-8\"");
   RequestEntry entry = entry_of(request);
   entry.status = response.status;
   entry.is_audited = response.status == 401 || response.status == 403;

@@ -161,7 +161,8 @@ function keysTable() {
 }
 
 function codesTable() {
-  const rows = latest().of(METRICS.requests).filter(({labels}) => labels.route || labels.code);
+  const rows = latest().of(METRICS.requests).filter(({labels}) => labels.route || labels.code)
+    .filter(({labels}) => !labels.route?.startsWith('/web/'));  // files of this page
   byId('codes-panel').hidden = rows.length === 0;
   const sorted = rows.sort((a, b) => b.value - a.value).slice(0, 50);
   fill(byId('codes'), ['Route', 'Status', 'Requests'], sorted.map(({labels, value}) => [labels.route ?? '', labels.code ?? labels.status ?? '', whole.format(value)]));
