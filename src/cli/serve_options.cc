@@ -50,6 +50,7 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
   command.add_flag("--no-prefix-sharing", options->no_prefix_sharing, "compute every prompt anew");
+  add_speculate_option(command, &options->speculate);
   command.add_option("--body-bytes", options->body_bytes, "of a request at most")
       ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 32))
       ->capture_default_str();

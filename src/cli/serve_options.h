@@ -24,6 +24,7 @@ struct ServeOptions {
   std::optional<uint64_t> cache_bytes;  // of each model
   double longest_step = 0.1;            // seconds
   bool no_prefix_sharing = false;
+  int64_t speculate = 0;  // tokens of a draft at most
   uint64_t body_bytes = 32 << 20;
   int64_t connections = 1024;
   int64_t grace = 30;  // seconds
