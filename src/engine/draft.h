@@ -19,8 +19,8 @@ std::vector<int32_t> draft_after(std::span<const int32_t> tokens, int64_t most);
 // was. After a draft of one token that was wrong there is none for sixteen tokens.
 class DraftLength {
  public:
-  // At most `most` tokens, which the first draft gets; 0: none ever.
-  explicit DraftLength(int64_t most) : most_(most), length_(most) {}
+  // At most `most` tokens; 0: none ever. The first draft gets two: a wrong one of eight costs as much as three steps.
+  explicit DraftLength(int64_t most) : most_(most), length_(std::min<int64_t>(most, 2)) {}
 
   // For a sequence that has `tokens` tokens.
   int64_t at(int64_t tokens) const { return tokens < resumes_at_ ? 0 : length_; }

@@ -29,7 +29,9 @@ TEST(Draft, GoesOnInThePeriodOfAText) {
 
 TEST(DraftLength, FollowsWhatIsAccepted) {
   DraftLength length(8);
-  EXPECT_EQ(length.at(0), 8);
+  EXPECT_EQ(length.at(0), 2);
+  length.note(50, 2, 2);
+  length.note(53, 4, 4);
   length.note(100, 8, 5);
   EXPECT_EQ(length.at(106), 8);
   length.note(106, 8, 3);
