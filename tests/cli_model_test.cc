@@ -138,6 +138,20 @@ TEST_F(CliModel, RunFollowsTheGoldenContinuations) {
   }
 }
 
+TEST_F(CliModel, RunTellsWhatWasGuessedAndSaysTheSame) {
+  const std::string ids = write_ids({5, 6, 7, 8, 9, 5, 6});
+  const auto run = [&](const char* most) {
+    return run_json({"run", model("tiny-scout"), "--tokens", ids, "--json", "--ignore-eos", "--max-tokens", "100",
+                     "--logit-bias", "5=60", "--logit-bias", "6=60", "--speculate", most});
+  };
+  const Json plain = run("0"), guessing = run("8");
+  EXPECT_EQ(guessing.at("tokens"), plain.at("tokens"));
+  EXPECT_EQ(plain.at("steps"), 100);
+  EXPECT_EQ(plain.at("drafted_tokens"), 0);
+  EXPECT_GT(guessing.at("accepted_tokens"), 0);
+  EXPECT_EQ(guessing.at("steps").get<int>() + guessing.at("accepted_tokens").get<int>(), 100);
+}
+
 TEST_F(CliModel, RunStopsAtTheTokenThatEndsAText) {
   for (const Continuation& golden : continuations(folder("tiny-llama") / "golden.json", golden_tokens("tiny-llama"))) {
     const auto end = std::find(golden.greedy.begin(), golden.greedy.end(), 1006);

@@ -62,7 +62,8 @@ TEST(Serve, AnswersWholeAndInPieces) {
 // of them alone on a server that shares nothing.
 TEST(Serve, GivesTheSameTokensInACrowdAsAlone) {
   ScratchFolder scratch, other;
-  RunningServer crowd(scratch, {"--sequences", "5"}), alone(other, {"--no-prefix-sharing", "--prefill-batch", "37"});
+  RunningServer crowd(scratch, {"--sequences", "5", "--speculate", "4"}),
+      alone(other, {"--no-prefix-sharing", "--prefill-batch", "37"});
   std::vector<Json> requests;
   for (int index = 0; index < 64; ++index) {
     std::string text = index % 3 == 0 ? std::string(200, 'a') : "Question " + std::to_string(index);
@@ -75,6 +76,24 @@ TEST(Serve, GivesTheSameTokensInACrowdAsAlone) {
     EXPECT_EQ(answers[index].get(), alone.text_of(requests[index])) << index;
   EXPECT_GT(crowd.metric("paddock_cached_tokens_total"), 0);
   EXPECT_EQ(alone.metric("paddock_cached_tokens_total"), 0);
+}
+
+// Answers of three tokens: there is much to guess.
+TEST(Serve, GuessesChangeNothingButTheSteps) {
+  ScratchFolder scratch, other;
+  RunningServer guessing(scratch, {"--speculate", "6", "--sequences", "3"}), plain(other);
+  for (const double temperature : {0.0, 0.3})
+    for (int index = 0; index < 4; ++index) {
+      Json request = chat("Question " + std::to_string(index), index, 120);
+      request["temperature"] = temperature;
+      request["logit_bias"] = {{"300", 60}, {"301", 60}, {"302", 60}};
+      EXPECT_EQ(guessing.text_of(request), plain.text_of(request));
+    }
+  const double accepted = guessing.metric("paddock_accepted_tokens_total");
+  EXPECT_GT(accepted, 100);
+  EXPECT_GE(guessing.metric("paddock_drafted_tokens_total"), accepted);
+  EXPECT_LT(guessing.metric("paddock_engine_steps_total"), plain.metric("paddock_engine_steps_total") - accepted / 2);
+  EXPECT_EQ(plain.metric("paddock_drafted_tokens_total"), 0);
 }
 
 TEST(Serve, HoldsAnswersToTheirForm) {
@@ -371,10 +390,11 @@ TEST(Serve, OptionsComeFromTheLineTheEnvironmentAndAFile) {
   ScratchFolder scratch;
   const std::string file = scratch.write("paddock.toml", "listen = [\"127.0.0.1:1111\"]\nsequences = 7\nwaiting = 9\n");
   const Ran ran = run_program({"serve", "x.gguf", "--config", file, "--waiting", "11", "--print-config"}, "",
-                              {{"PADDOCK_SERVE_GRACE", "5"}});
+                              {{"PADDOCK_SERVE_GRACE", "5"}, {"PADDOCK_SERVE_SPECULATE", "3"}});
   ASSERT_EQ(ran.status, 0) << ran.err;
-  EXPECT_THAT(ran.out, AllOf(HasSubstr("listen = [\"127.0.0.1:1111\"]"), HasSubstr("sequences = 7"),
-                             HasSubstr("waiting = 11"), HasSubstr("grace = 5"), HasSubstr("x.gguf")));
+  EXPECT_THAT(ran.out,
+              AllOf(HasSubstr("listen = [\"127.0.0.1:1111\"]"), HasSubstr("sequences = 7"), HasSubstr("waiting = 11"),
+                    HasSubstr("grace = 5"), HasSubstr("speculate = 3"), HasSubstr("x.gguf")));
   const Ran back = run_program({"serve", "--config", scratch.write("printed.toml", ran.out), "--print-config"});
   EXPECT_EQ(back.out, ran.out);
   EXPECT_EQ(run_program({"serve", "x.gguf", "--waiting", "none"}).status, 2);

@@ -35,6 +35,7 @@ struct ChatOptions {
   std::optional<std::string> system;
   std::optional<int64_t> context;
   std::optional<int64_t> max_tokens;
+  int64_t speculate = 0;
   bool show_special = false;
 };
 
@@ -51,10 +52,10 @@ Result<std::string> model_path(const ChatOptions& options) {
 // The context that was asked for, or the largest that fits among the default and its halves.
 Result<llama4::MemoryPlan> plan_chat(const ChatOptions& options, const OpenModel& open,
                                      const kernels::Machine& machine) {
-  if (options.context) return plan_run(open, options.model, *options.context, machine);
+  if (options.context) return plan_run(open, options.model, *options.context, machine, options.speculate);
   int64_t context = std::min(kDefaultContext, open.config.context);
   while (true) {
-    llama4::MemoryPlan plan = TRY(plan_run(open, options.model, context, machine));
+    llama4::MemoryPlan plan = TRY(plan_run(open, options.model, context, machine, options.speculate));
     if (context / 2 < kLeastContext || llama4::require_fit(plan, memory_limit(options.model))) return plan;
     context /= 2;
   }
@@ -86,7 +87,7 @@ Result<void> chat(const ChatOptions& options) {
   const llama4::MemoryPlan plan = TRY(plan_chat(options, open, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
-  const auto engine = TRY(engine::Engine::create(model, plan));
+  const auto engine = TRY(engine::Engine::create(model, plan, {.draft_tokens = options.speculate}));
 
   InterruptWatch watch(SecondInterrupt::kIsTheSame);
   const auto reader = make_line_reader(history_file());
@@ -124,6 +125,7 @@ void add_chat_command(CLI::App& program, Action* chosen) {
       .add_option("--max-tokens", options->max_tokens, "length of an answer at most; otherwise what the context holds")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   command.add_flag("--show-special", options->show_special, "show special tokens in answers");
+  add_speculate_option(command, &options->speculate);
   add_sampling_options(command, &options->sampling);
   add_model_options(command, &options->model);
   add_verbosity(command, &options->verbosity);

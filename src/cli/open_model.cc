@@ -84,8 +84,8 @@ Result<llama4::MemoryPlan> plan_for(const OpenModel& open, const ModelOptions& o
 }
 
 Result<llama4::MemoryPlan> plan_run(const OpenModel& open, const ModelOptions& options, int64_t context,
-                                    const kernels::Machine& machine) {
-  return plan_steps(open, options, context, {.tokens = options.prefill_batch, .logits = 1}, machine);
+                                    const kernels::Machine& machine, int64_t draft_tokens) {
+  return plan_steps(open, options, context, {.tokens = options.prefill_batch, .logits = 1 + draft_tokens}, machine);
 }
 
 Result<llama4::MemoryPlan> plan_scoring(const OpenModel& open, const ModelOptions& options, int64_t context,

@@ -40,9 +40,9 @@ Result<OpenModel> open_model(const std::string& path);
 // What a run needs; of `context` positions.
 Result<llama4::MemoryPlan> plan_for(const OpenModel& open, const ModelOptions& options, llama4::MemoryWishes wishes,
                                     const kernels::Machine& machine);
-// What a run of `context` positions needs that reads one row of logits a step.
+// What a run of `context` positions needs that reads one row of logits a step, and those of `draft_tokens` guesses.
 Result<llama4::MemoryPlan> plan_run(const OpenModel& open, const ModelOptions& options, int64_t context,
-                                    const kernels::Machine& machine);
+                                    const kernels::Machine& machine, int64_t draft_tokens = 0);
 // The same where every row's logits are read.
 Result<llama4::MemoryPlan> plan_scoring(const OpenModel& open, const ModelOptions& options, int64_t context,
                                         const kernels::Machine& machine);

@@ -83,6 +83,15 @@ void add_model_options(CLI::App& command, ModelOptions* options) {
       ->option_text("map, read or lock [map]");
 }
 
+void add_speculate_option(CLI::App& command, int64_t* draft_tokens) {
+  command
+      .add_option("--speculate", *draft_tokens,
+                  "tokens at most that a step guesses from what prompt and answer said before, and checks: the same "
+                  "answer, sooner where it repeats; 0: none")
+      ->check(CLI::Range(int64_t{0}, int64_t{256}))
+      ->capture_default_str();
+}
+
 void add_verbosity(CLI::App& command, Verbosity* verbosity) {
   command.add_flag("-v,--verbose", verbosity->verbose, "tell what was chosen and inferred; twice: everything");
   command.add_flag("-q,--quiet", verbosity->quiet, "tell errors only");

@@ -47,6 +47,8 @@ struct Verbosity {
 // The positional MODEL. `what` says what it may be, beyond a model.
 void add_model_argument(CLI::App& command, std::string* model, bool required = true);
 void add_model_options(CLI::App& command, ModelOptions* options);
+// --speculate (engine/draft.h).
+void add_speculate_option(CLI::App& command, int64_t* draft_tokens);
 void add_verbosity(CLI::App& command, Verbosity* verbosity);
 
 // The option, else PADDOCK_MACHINE, else the best; an unknown name is an error that lists the known.

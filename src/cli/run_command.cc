@@ -36,6 +36,7 @@ struct RunOptions {
   std::optional<std::string> system;
   int64_t max_tokens = 128;
   std::optional<int64_t> context;
+  int64_t speculate = 0;
   bool ignore_eos = false;
   std::vector<std::string> stop_strings;
   bool show_special = false;
@@ -99,7 +100,7 @@ Json memory_json(const llama4::MemoryPlan& plan, const ProcessMemory& before) {
 }
 
 Result<void> print_json(const std::vector<int32_t>& prompt, const Answer& answer,
-                        const engine::SamplingParameters& sampling, Json memory) {
+                        const engine::SamplingParameters& sampling, const engine::EngineCounts& counts, Json memory) {
   Json json = {{"prompt_tokens", prompt},
                {"tokens", answer.tokens},
                {"text", answer.text},
@@ -109,6 +110,9 @@ Result<void> print_json(const std::vector<int32_t>& prompt, const Answer& answer
                {"prefill_tokens_per_second", answer.prefill_tokens_per_second()},
                {"decode_seconds", answer.decode_seconds},
                {"decode_tokens_per_second", answer.decode_tokens_per_second()},
+               {"steps", counts.steps},
+               {"drafted_tokens", counts.drafted_tokens},
+               {"accepted_tokens", counts.accepted_tokens},
                {"memory", std::move(memory)}};
   if (sampling.top_logprobs >= 0) json["logprobs"] = logprobs_json(answer);
   return print(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
@@ -136,11 +140,11 @@ Result<void> run(const RunOptions& options) {
 
   const std::vector<int32_t> prompt = TRY(read_prompt(options, open));
   const int64_t context = TRY(context_for(options, open, static_cast<int64_t>(prompt.size())));
-  const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, context, *machine));
+  const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, context, *machine, options.speculate));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const ProcessMemory before = process_memory();
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
-  const auto engine = TRY(engine::Engine::create(model, plan));
+  const auto engine = TRY(engine::Engine::create(model, plan, {.draft_tokens = options.speculate}));
   if (!open.text.tokenizer) note("{}: no tokenizer: the answer is token ids without text", open.path);
 
   Question question;
@@ -156,7 +160,7 @@ Result<void> run(const RunOptions& options) {
   const InterruptWatch watch(SecondInterrupt::kEndsProgram);
   const Answer result = TRY(answer(*engine, std::move(question), watch));
   if (options.json)
-    TRY_VOID(print_json(prompt, result, sampling, memory_json(plan, before)));
+    TRY_VOID(print_json(prompt, result, sampling, engine->counts(), memory_json(plan, before)));
   else
     TRY_VOID(print("\n"));
   if (!options.verbosity.quiet)
@@ -194,6 +198,7 @@ void add_run_command(CLI::App& program, Action* chosen) {
   command.add_option("--logprobs", options->logprobs, "log-probabilities of each token and of so many of the best")
       ->check(CLI::Range(0, 1 << 24))
       ->needs(json);
+  add_speculate_option(command, &options->speculate);
   add_sampling_options(command, &options->sampling);
   add_model_options(command, &options->model);
   add_verbosity(command, &options->verbosity);

@@ -57,6 +57,7 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
                   "of its files for each model; those that served least recently are removed")
       ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 50))
       ->capture_default_str();
+  add_speculate_option(command, &options->speculate);
   command.add_option("--body-bytes", options->body_bytes, "of a request at most")
       ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 32))
       ->capture_default_str();

@@ -27,6 +27,7 @@ struct ServeOptions {
   bool no_prefix_sharing = false;
   std::string prefix_folder;                          // empty: none
   uint64_t prefix_folder_bytes = uint64_t{16} << 30;  // of each model
+  int64_t speculate = 0;                              // tokens of a draft at most
   uint64_t body_bytes = 32 << 20;
   int64_t connections = 1024;
   int64_t connections_per_address = 256;

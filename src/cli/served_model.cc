@@ -46,7 +46,7 @@ Result<llama4::MemoryPlan> plan_serving(const OpenModel& open, const ServeOption
                                         const kernels::Machine& machine, size_t models) {
   llama4::MemoryWishes wishes;
   wishes.context = options.context ? *options.context : std::min(kDefaultContext, open.config.context);
-  wishes.limits = {.tokens = options.model.prefill_batch, .logits = options.sequences};
+  wishes.limits = {.tokens = options.model.prefill_batch, .logits = options.sequences + options.speculate};
   wishes.cache.format = options.model.cache_format();
   const llama4::MemoryPlan least = TRY(plan_for(open, options.model, wishes, machine));
   const size_t limit = memory_limit(options.model);
@@ -87,7 +87,9 @@ Result<std::unique_ptr<server::LoadedModel>> serve_model(const std::string& give
   auto engine = TRY(engine::Engine::create(holder->model, plan,
                                            {.share_prefixes = !options.no_prefix_sharing,
                                             .longest_step = options.longest_step,
-                                            .prefix_folder = open_prefix_folder(*holder, options, plan, named.name)}));
+                                            .prefix_folder = open_prefix_folder(*holder, options, plan, named.name),
+                                            .draft_tokens = options.speculate,
+                                            .places = options.sequences}));
 
   auto model = std::make_unique<server::LoadedModel>();
   model->id = named.name;

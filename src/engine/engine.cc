@@ -17,6 +17,8 @@ bool all_finite(const std::vector<float>& values) {
   return largest < 0x7f800000u;
 }
 
+bool is_answer(const Slice& slice) { return slice.count == 1 && slice.wants_logits; }
+
 }  // namespace
 
 Engine::Engine(const llama4::Model& model, const llama4::MemoryPlan& plan, const EngineOptions& options)
@@ -68,8 +70,11 @@ Result<RequestId> Engine::submit(Request request) {
   std::vector<int32_t> tokens = request.prompt;
   Sampler sampler(request.sampling, request.prompt);
   waiting_.add(id, request.priority, request.tenant);
-  sequences_.emplace(
-      id, Sequence{std::move(request), std::move(tokens), std::move(sampler), prompt + answer, {}, {}, false});
+  sequences_.emplace(id, Sequence{.request = std::move(request),
+                                  .tokens = std::move(tokens),
+                                  .sampler = std::move(sampler),
+                                  .draft_length = DraftLength(options_.draft_tokens),
+                                  .most_tokens = prompt + answer});
   return id;
 }
 
@@ -87,17 +92,22 @@ bool Engine::step() {
   if (batch.empty()) return !sequences_.empty();
   const Stopwatch watch;
   forward(batch);
-  std::vector<std::optional<Sampler::Choice>> choices = sample(batch);
-  int64_t answers = 0, rows = 0;
-  for (const Slice& slice : batch) {
-    answers += slice.count == 1 && slice.wants_logits ? 1 : 0;
-    rows += slice.count;
-  }
-  pace_.note(answers, rows - answers, watch.seconds());
-  ++counts_.steps;
-  counts_.computed_tokens += rows;
-  commit(batch, std::move(choices));
+  std::vector<Said> said = sample(batch);
+  note(batch, watch.seconds());
+  commit(batch, std::move(said));
   return true;
+}
+
+void Engine::note(const std::vector<Slice>& batch, double seconds) {
+  int64_t answers = 0, of_prompts = 0, drafted = 0;
+  for (const Slice& slice : batch) {
+    (is_answer(slice) ? answers : of_prompts) += slice.count;
+    drafted += static_cast<int64_t>(sequences_.at(slice.request).draft.size());
+  }
+  pace_.note(answers, of_prompts, seconds);
+  ++counts_.steps;
+  counts_.computed_tokens += answers + of_prompts + drafted;
+  counts_.drafted_tokens += drafted;
 }
 
 std::vector<Slice> Engine::schedule() {
@@ -105,6 +115,7 @@ std::vector<Slice> Engine::schedule() {
   admit_waiting();
   std::vector<Slice> batch = scheduler_.next_batch(pace_.prompt_tokens(scheduler_.answering()));
   make_room(batch);
+  draft(batch);
   return batch;
 }
 
@@ -137,7 +148,8 @@ Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
     finish(id, FinishReason::kLength, {});
     return Admission::kAdmitted;
   }
-  if (static_cast<int64_t>(scheduler_.size()) >= plan_.limits.logits) return Admission::kNoRoom;
+  if (static_cast<int64_t>(scheduler_.size()) >= std::min(plan_.limits.logits, options_.places))
+    return Admission::kNoRoom;
   if (kept_ && kept_->is_waiting(id)) return Admission::kTextIsComing;
   // The last token is computed in any case: its logits are needed.
   cache::SequenceCache cache = options_.share_prefixes
@@ -217,80 +229,168 @@ void Engine::remember(Sequence& sequence, int64_t computed, bool last) {
     kv_cache_->remember(*sequence.cache, std::span(sequence.tokens).first(static_cast<size_t>(computed)), last);
 }
 
+// Guesses take what the step has left, an equal share for each answer, and pages that nobody has to give up.
+void Engine::draft(const std::vector<Slice>& batch) {
+  if (options_.draft_tokens == 0) return;
+  int64_t rows = plan_.limits.tokens, logits = plan_.limits.logits, answers = 0;
+  for (const Slice& slice : batch) {
+    rows -= slice.count;
+    logits -= slice.wants_logits ? 1 : 0;
+    answers += is_answer(slice) ? 1 : 0;
+  }
+  for (const Slice& slice : batch) {
+    if (!is_answer(slice)) continue;
+    Sequence& sequence = sequences_.at(slice.request);
+    const auto total = static_cast<int64_t>(sequence.tokens.size());
+    const int64_t share = (std::min(rows, logits) + answers - 1) / answers;
+    --answers;
+    // The last token of an answer is never computed.
+    const int64_t most = std::min({share, sequence.draft_length.at(total), sequence.most_tokens - total - 1});
+    if (most <= 0) continue;
+    sequence.draft = draft_after(sequence.tokens, most);
+    const auto drafted = static_cast<int64_t>(sequence.draft.size());
+    if (!sequence.cache->extend(total + drafted)) {
+      sequence.draft.clear();
+      continue;
+    }
+    rows -= drafted;
+    logits -= drafted;
+  }
+}
+
 void Engine::forward(const std::vector<Slice>& batch) {
   std::vector<llama4::StepSequence> step;
   std::vector<int32_t> logits_rows;
   int64_t row = 0;
   for (const Slice& slice : batch) {
     Sequence& sequence = sequences_.at(slice.request);
-    step.push_back(
-        {std::span(sequence.tokens).subspan(static_cast<size_t>(slice.first), static_cast<size_t>(slice.count)),
-         slice.first, &*sequence.cache});
+    const size_t drafted = sequence.draft.size();
+    sequence.tokens.insert(sequence.tokens.end(), sequence.draft.begin(), sequence.draft.end());
+    step.push_back({std::span(sequence.tokens)
+                        .subspan(static_cast<size_t>(slice.first), static_cast<size_t>(slice.count) + drafted),
+                    slice.first, &*sequence.cache});
     row += slice.count;
     if (slice.wants_logits) logits_rows.push_back(static_cast<int32_t>(row - 1));
+    for (size_t index = 0; index < drafted; ++index) logits_rows.push_back(static_cast<int32_t>(row++));
   }
   llama4::forward(model_, {step, logits_rows}, kv_memory_, &activations_);
+  for (const Slice& slice : batch) {
+    Sequence& sequence = sequences_.at(slice.request);
+    sequence.tokens.resize(sequence.tokens.size() - sequence.draft.size());
+  }
 }
 
-std::vector<std::optional<Sampler::Choice>> Engine::sample(const std::vector<Slice>& batch) {
-  std::vector<std::optional<Sampler::Choice>> choices;
-  const size_t row_bytes = logits_.size() * sizeof(float);
+std::vector<Engine::Said> Engine::sample(const std::vector<Slice>& batch) {
+  std::vector<Said> said;
+  size_t logits_row = 0;
   for (const Slice& slice : batch) {
     if (!slice.wants_logits) continue;
-    model_.machine->read(activations_.logits_RV.address.plus(choices.size() * row_bytes),
-                         std::as_writable_bytes(std::span(logits_)));
     Sequence& sequence = sequences_.at(slice.request);
-    if (all_finite(logits_))
-      choices.push_back(sequence.sampler.sample(logits_, sequence.request.filter.get()));
-    else
-      choices.emplace_back();
+    said.push_back(say(sequence, logits_row));
+    logits_row += 1 + sequence.draft.size();
   }
-  return choices;
+  return said;
 }
 
-void Engine::commit(const std::vector<Slice>& batch, std::vector<std::optional<Sampler::Choice>> choices) {
-  auto choice = choices.begin();
+// Each token is drawn as if it were the only one of its step, from a row that is the same bits: a guess is right when
+// it is what is drawn, and the row after it counts then.
+Engine::Said Engine::say(Sequence& sequence, size_t logits_row) {
+  const auto& stops = sequence.request.stop_tokens;
+  Said said;
+  while (true) {
+    std::optional<Sampler::Choice> choice = sample_row(sequence, logits_row + static_cast<size_t>(said.accepted));
+    if (!choice) {
+      said.finished = FinishReason::kError;
+      return said;
+    }
+    const int32_t token = choice->token;
+    said.tokens.push_back(std::move(*choice));
+    const auto total = static_cast<int64_t>(sequence.tokens.size() + said.tokens.size());
+    if (std::find(stops.begin(), stops.end(), token) != stops.end())
+      said.finished = FinishReason::kStop;
+    else if (total >= sequence.most_tokens)
+      said.finished = FinishReason::kLength;
+    if (said.finished) return said;
+    if (sequence.request.filter) sequence.request.filter->accept(token);
+    if (said.accepted == static_cast<int64_t>(sequence.draft.size()) ||
+        token != sequence.draft[static_cast<size_t>(said.accepted)])
+      return said;
+    ++said.accepted;
+  }
+}
+
+// None where no token can be drawn.
+std::optional<Sampler::Choice> Engine::sample_row(Sequence& sequence, size_t logits_row) {
+  model_.machine->read(activations_.logits_RV.address.plus(logits_row * logits_.size() * sizeof(float)),
+                       std::as_writable_bytes(std::span(logits_)));
+  if (!all_finite(logits_)) return {};
+  return sequence.sampler.sample(logits_, sequence.request.filter.get());
+}
+
+void Engine::commit(const std::vector<Slice>& batch, std::vector<Said> said) {
+  auto of_slice = said.begin();
   for (const Slice& slice : batch) {
     Sequence& sequence = sequences_.at(slice.request);
-    scheduler_.commit(slice);
-    const int64_t computed = slice.first + slice.count;
-    const int64_t page = plan_.cache.page_positions;
-    if (computed / page > slice.first / page) remember(sequence, computed, false);
-    sequence.cache->accept(computed);
     if (slice.wants_logits) {
-      std::optional<Sampler::Choice> chosen = std::move(*choice++);
-      if (chosen)
-        commit_token(slice.request, sequence, std::move(*chosen));
-      else
-        finish(slice.request, FinishReason::kError, {});
-    } else if (sequence.request.listener)
+      commit_said(slice, sequence, std::move(*of_slice++));
+      continue;
+    }
+    commit_rows(slice, sequence);
+    if (sequence.request.listener)
       sequence.request.listener(
           {.request = slice.request,
            .token = {},
            .logprobs = {},
            .finished = {},
-           .prompt_done = std::min(computed, static_cast<int64_t>(sequence.request.prompt.size())),
+           .prompt_done = std::min(slice.first + slice.count, static_cast<int64_t>(sequence.request.prompt.size())),
            .prompt_reused = sequence.reused.value_or(0)});
   }
 }
 
-void Engine::commit_token(RequestId id, Sequence& sequence, Sampler::Choice choice) {
+void Engine::commit_said(const Slice& slice, Sequence& sequence, Said said) {
+  if (const auto drafted = static_cast<int64_t>(sequence.draft.size()); drafted > 0) {
+    counts_.accepted_tokens += said.accepted;
+    sequence.draft_length.note(slice.first + slice.count, drafted, said.accepted);
+    sequence.cache->rewind(slice.first + slice.count + said.accepted);
+    sequence.draft.clear();
+  }
+  // One after the other, as if each had had a step of its own: a listener may end it at any of them.
+  Slice rows = slice;
+  for (size_t index = 0; index < said.tokens.size(); ++index) {
+    commit_rows(rows, sequence);
+    const bool ended = said.finished && *said.finished != FinishReason::kError && index + 1 == said.tokens.size();
+    commit_token(slice.request, sequence, std::move(said.tokens[index]), ended ? said.finished : std::nullopt);
+    if (ended || sequence.cancelled) return;
+    rows = {slice.request, rows.first + rows.count, 1, true};
+  }
+  if (said.finished != FinishReason::kError) return;
+  commit_rows(rows, sequence);
+  finish(slice.request, FinishReason::kError, {});
+}
+
+// Of tokens that are the sequence's own: drafts that were wrong are never remembered, and give up no chunk.
+void Engine::commit_rows(const Slice& slice, Sequence& sequence) {
+  scheduler_.commit(slice);
+  const int64_t computed = slice.first + slice.count;
+  const int64_t page = plan_.cache.page_positions;
+  if (computed / page > slice.first / page) remember(sequence, computed, false);
+  sequence.cache->accept(computed);
+}
+
+void Engine::commit_token(RequestId id, Sequence& sequence, Sampler::Choice choice,
+                          std::optional<FinishReason> finished) {
   sequence.tokens.push_back(choice.token);
   ++counts_.answer_tokens;
-  const auto& stops = sequence.request.stop_tokens;
-  const bool stop = std::find(stops.begin(), stops.end(), choice.token) != stops.end();
-  const bool full = static_cast<int64_t>(sequence.tokens.size()) >= sequence.most_tokens;
   Event event{.request = id,
               .token = choice.token,
               .logprobs = std::move(choice.logprobs),
               .finished = {},
               .prompt_done = static_cast<int64_t>(sequence.request.prompt.size()),
               .prompt_reused = sequence.reused.value_or(0)};
-  if (stop || full) {
-    finish(id, stop ? FinishReason::kStop : FinishReason::kLength, std::move(event));
+  if (finished) {
+    finish(id, *finished, std::move(event));
     return;
   }
-  if (sequence.request.filter) sequence.request.filter->accept(choice.token);
   scheduler_.append_token(id);
   if (sequence.request.listener) sequence.request.listener(event);
 }

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "cache/kv_cache.h"
 #include "cache/prefix_folder.h"
+#include "engine/draft.h"
 #include "engine/kept_prefixes.h"
 #include "engine/pace.h"
 #include "engine/request.h"
@@ -32,6 +33,9 @@ struct EngineOptions {
   // Tokens of the shortest text that is written there when its request ends; others are when a second one begins with
   // them.
   int64_t least_kept = 256;
+  // Tokens that a step guesses for one sequence at most (draft.h). They take the rows of logits that nobody else needs.
+  int64_t draft_tokens = 0;
+  int64_t places = INT64_MAX;  // sequences that run at once at most, as far as there are rows of logits for them
 };
 
 // Of all that an engine has done.
@@ -42,10 +46,13 @@ struct EngineCounts {
   int64_t computed_tokens = 0;  // rows that went through the model, answers too
   int64_t answer_tokens = 0;
   int64_t preemptions = 0;
+  int64_t drafted_tokens = 0;   // guesses that were computed
+  int64_t accepted_tokens = 0;  // of these, the ones that were drawn then
 };
 
 // One thread owns an engine with its model and cache. A request yields the same tokens whatever else is running,
-// however long the steps are, whatever the cache remembers and however many threads the machine has.
+// however long the steps are, whatever the cache remembers, whatever is guessed and however many threads the machine
+// has.
 class Engine {
  public:
   // Gets the memory of the plan and nothing beyond it. The model must outlive the engine.
@@ -77,10 +84,19 @@ class Engine {
     Request request;
     std::vector<int32_t> tokens;  // prompt and answer
     Sampler sampler;
+    DraftLength draft_length;
     int64_t most_tokens = 0;                    // tokens.size() never exceeds it
     std::optional<cache::SequenceCache> cache;  // while it has a place
     std::optional<int64_t> reused;              // tokens that the cache held when it first got a place
+    std::vector<int32_t> draft;                 // that the step computes after `tokens`
     bool cancelled = false;
+  };
+  // What one sequence says in a step: a token, and another for each token of its draft that was right. With the last
+  // one it may have finished; with kError there was none to follow.
+  struct Said {
+    std::vector<Sampler::Choice> tokens;
+    std::optional<FinishReason> finished;
+    int64_t accepted = 0;  // tokens of the draft
   };
   enum class Admission { kAdmitted, kNoRoom, kTextIsComing };  // kTextIsComing: computed by another, or from the disk
 
@@ -93,11 +109,16 @@ class Engine {
   void make_room(std::vector<Slice>& batch);
   RequestId least_important() const;
   void preempt(RequestId id);
+  void draft(const std::vector<Slice>& batch);
   void forward(const std::vector<Slice>& batch);
-  // One for each slice that wants logits; none where no token can be drawn.
-  std::vector<std::optional<Sampler::Choice>> sample(const std::vector<Slice>& batch);
-  void commit(const std::vector<Slice>& batch, std::vector<std::optional<Sampler::Choice>> choices);
-  void commit_token(RequestId id, Sequence& sequence, Sampler::Choice choice);
+  std::vector<Said> sample(const std::vector<Slice>& batch);  // of each slice that wants logits
+  Said say(Sequence& sequence, size_t logits_row);
+  std::optional<Sampler::Choice> sample_row(Sequence& sequence, size_t logits_row);
+  void note(const std::vector<Slice>& batch, double seconds);
+  void commit(const std::vector<Slice>& batch, std::vector<Said> said);
+  void commit_said(const Slice& slice, Sequence& sequence, Said said);
+  void commit_rows(const Slice& slice, Sequence& sequence);
+  void commit_token(RequestId id, Sequence& sequence, Sampler::Choice choice, std::optional<FinishReason> finished);
   void finish(RequestId id, FinishReason reason, Event last);
   void remember(Sequence& sequence, int64_t computed, bool last);
 

@@ -82,6 +82,10 @@ class Metrics::Families {
   prom::Family<prom::Counter>& steps = counters("paddock_engine_steps_total", "Steps of the engine.");
   prom::Family<prom::Counter>& computed =
       counters("paddock_engine_rows_total", "Tokens that went through the model; by steps, the size of a batch.");
+  prom::Family<prom::Counter>& drafted =
+      counters("paddock_drafted_tokens_total", "Tokens that were guessed and computed with the one before.");
+  prom::Family<prom::Counter>& accepted =
+      counters("paddock_accepted_tokens_total", "Guessed tokens that were drawn then: steps that were saved.");
   prom::Family<prom::Counter>& preemptions =
       counters("paddock_preemptions_total", "Times that a request lost its place for a while.");
   prom::Family<prom::Counter>& evictions =
@@ -156,6 +160,8 @@ std::string Metrics::text(const ServerGauges& now) {
     families.running.Add(model).Set(static_cast<double>(one.running));
     raise(families.steps.Add(model), static_cast<double>(one.steps));
     raise(families.computed.Add(model), static_cast<double>(one.computed_tokens));
+    raise(families.drafted.Add(model), static_cast<double>(one.drafted_tokens));
+    raise(families.accepted.Add(model), static_cast<double>(one.accepted_tokens));
     raise(families.preemptions.Add(model), static_cast<double>(one.preemptions));
     raise(families.evictions.Add(model), static_cast<double>(one.evictions));
     for (const ModelGauges::Pool& pool : one.pools) {

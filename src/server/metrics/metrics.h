@@ -25,7 +25,7 @@ struct CompletionMetrics {
 struct ModelGauges {
   std::string model;
   int64_t waiting = 0, running = 0;
-  int64_t steps = 0, computed_tokens = 0, preemptions = 0, evictions = 0;
+  int64_t steps = 0, computed_tokens = 0, drafted_tokens = 0, accepted_tokens = 0, preemptions = 0, evictions = 0;
   struct Pool {
     const char* name;  // "global", "local"
     double bytes = 0, used_bytes = 0, remembered_bytes = 0;

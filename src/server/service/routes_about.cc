@@ -108,6 +108,8 @@ void Service::metrics(const CallPointer& call) {
                        .running = status.running,
                        .steps = status.counts.steps,
                        .computed_tokens = status.counts.computed_tokens,
+                       .drafted_tokens = status.counts.drafted_tokens,
+                       .accepted_tokens = status.counts.accepted_tokens,
                        .preemptions = status.counts.preemptions,
                        .evictions = status.evictions,
                        .pools = {},
