@@ -243,6 +243,21 @@ TEST_P(EngineCacheTest, EqualPromptsAreComputedOnce) {
     EXPECT_EQ(answers[index].tokens, alone(prompt_of(90), index, 6).tokens);
 }
 
+// However many steps they wait for the one that reads what they share.
+TEST_F(EngineTest, WaitingPromptsAreComparedOnceEach) {
+  auto engine = make(300, 8, 4);
+  std::vector<Answer> answers(8);
+  for (size_t index = 0; index < answers.size(); ++index)
+    ASSERT_TRUE(engine->submit(request_for(prompt_of(250), index, 2, &answers[index])));
+  while (engine->step()) {
+  }
+  EXPECT_GE(engine->counts().reused_tokens, 7 * 240) << "all but the first waited";
+  EXPECT_GT(engine->counts().steps, 60);
+  EXPECT_LE(engine->counts().compared_tokens, 8 * 7 / 2 * 252);
+  for (size_t index = 0; index < answers.size(); ++index)
+    EXPECT_EQ(answers[index].tokens, alone(prompt_of(250), index, 2).tokens);
+}
+
 // Pages for two long sequences, and ten that want to be long: the youngest lose their places and get them back.
 TEST_P(EngineCacheTest, PreemptedRequestsAnswerTheSame) {
   for (const bool share : {true, false}) {

@@ -169,17 +169,24 @@ Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
     if (kept_) kept_->keep(std::span(sequence.tokens).first(static_cast<size_t>(cache.length())));
   }
   sequence.cache = std::move(cache);
+  sequence.shared.clear();
   return Admission::kAdmitted;
 }
 
 // Whether a sequence that has a place is about to compute more of the same text than the cache holds of it: then it
-// pays to wait for it.
-bool Engine::is_read_by_another(const Sequence& sequence, int64_t held) const {
+// pays to wait for it. Texts only grow, and so does what two of them share: it is counted on from where it was known,
+// so that each pair is compared once however many steps it waits.
+bool Engine::is_read_by_another(Sequence& sequence, int64_t held) {
   if (!options_.share_prefixes) return false;
   for (const auto& [id, other] : sequences_) {
     if (!other.cache || !scheduler_.is_reading(id)) continue;
-    const int64_t common =
-        std::min(cache::shared_tokens(other.tokens, sequence.tokens), static_cast<int64_t>(sequence.tokens.size()) - 1);
+    int64_t& shared = sequence.shared[id];
+    const auto known = static_cast<size_t>(shared);
+    const int64_t more =
+        cache::shared_tokens(std::span(other.tokens).subspan(known), std::span(sequence.tokens).subspan(known));
+    shared += more;
+    counts_.compared_tokens += more;
+    const int64_t common = std::min(shared, static_cast<int64_t>(sequence.tokens.size()) - 1);
     if (common / plan_.cache.page_positions > held / plan_.cache.page_positions) return true;
   }
   return false;
@@ -400,6 +407,7 @@ void Engine::finish(RequestId id, FinishReason reason, Event last) {
   CHECK(found != sequences_.end());
   Sequence sequence = std::move(found->second);
   sequences_.erase(found);
+  for (auto& [other_id, other] : sequences_) other.shared.erase(id);
   const int64_t computed = scheduler_.computed(id);
   remember(sequence, computed, true);
   if (kept_) kept_->forget(id);

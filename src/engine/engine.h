@@ -48,6 +48,7 @@ struct EngineCounts {
   int64_t preemptions = 0;
   int64_t drafted_tokens = 0;   // guesses that were computed
   int64_t accepted_tokens = 0;  // of these, the ones that were drawn then
+  int64_t compared_tokens = 0;  // of waiting prompts, found to be in a prompt that is being read
 };
 
 // One thread owns an engine with its model and cache. A request yields the same tokens whatever else is running,
@@ -89,6 +90,7 @@ class Engine {
     std::optional<cache::SequenceCache> cache;  // while it has a place
     std::optional<int64_t> reused;              // tokens that the cache held when it first got a place
     std::vector<int32_t> draft;                 // that the step computes after `tokens`
+    std::map<RequestId, int64_t> shared;        // while it waits: tokens at the start that others have too
     bool cancelled = false;
   };
   // What one sequence says in a step: a token, and another for each token of its draft that was right. With the last
@@ -104,7 +106,7 @@ class Engine {
   void drop_ended();
   void admit_waiting();
   Admission try_admit(RequestId id, Sequence& sequence);
-  bool is_read_by_another(const Sequence& sequence, int64_t held) const;
+  bool is_read_by_another(Sequence& sequence, int64_t held);
   std::vector<Slice> schedule();
   void make_room(std::vector<Slice>& batch);
   RequestId least_important() const;
