@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-tl::unexpected<Error> cannot(std::string_view what, const fs::path& path) {
+tl::unexpected<Error> failure_to(std::string_view what, const fs::path& path) {
   return error(ErrorCode::kIo, "{}: cannot {}: {}", path.string(), what, std::strerror(errno));
 }
 
@@ -35,7 +35,7 @@ Result<NewFile> NewFile::create(const fs::path& path, mode_t mode) {
   fs::path temporary = target;
   temporary += fmt::format(".{}-{}.part", ::getpid(), counter++);
   const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (descriptor < 0) return cannot("create the file", path);
+  if (descriptor < 0) return failure_to("create the file", path);
   return NewFile(std::move(target), std::move(temporary), descriptor);
 }
 
@@ -43,7 +43,7 @@ Result<void> NewFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return cannot("write the file", path_);
+    if (count < 0) return failure_to("write the file", path_);
     bytes = bytes.subspan(static_cast<size_t>(count));
   }
   return {};
@@ -58,8 +58,8 @@ Result<void> NewFile::write_zeros(size_t count) {
 }
 
 Result<void> NewFile::commit() {
-  if (::fsync(descriptor_) != 0) return cannot("write the file", path_);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return cannot("name the file", path_);
+  if (::fsync(descriptor_) != 0) return failure_to("write the file", path_);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failure_to("name the file", path_);
   ::close(std::exchange(descriptor_, -1));
   return {};
 }
