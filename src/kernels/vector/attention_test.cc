@@ -35,9 +35,9 @@ const tensor::KvFormat kCacheFormats[] = {tensor::DType::kF32,
 // Sanitizers make all of this forty times slower; what they look for shows in fewer shapes too.
 #ifdef PADDOCK_SANITIZED
 const std::vector<int64_t> kHeadWidths = {3, 31, 88, 130}, kGroups = {5}, kPages = {4, 100};
-const std::vector<int64_t> kLongPages = {64}, kLongChunks = {1300};
+const std::vector<int64_t> kLongPages = {64}, kLongChunks = {1300}, kLongPieces = {31, 2300};
 #else
-const std::vector<int64_t> kLongPages = {16, 64, 96}, kLongChunks = {0, 1300};
+const std::vector<int64_t> kLongPages = {16, 64, 96}, kLongChunks = {0, 1300}, kLongPieces = {1, 7, 31, 2300};
 const std::vector<int64_t> kHeadWidths = {1, 3, 8, 16, 31, 64, 88, 96, 128, 130}, kGroups = {1, 5, 8},
                            kPages = {1, 4, 16, 64, 100, 256};
 #endif
@@ -159,7 +159,7 @@ class AttentionTest : public testing::TestWithParam<const char*> {
     EXPECT_TRUE(std::none_of(found.begin(), found.end(), [](float x) { return std::isnan(x); })) << shape;
   }
 
-  static void expect_same_bits(const Shape& shape, std::initializer_list<int64_t> pieces) {
+  static void expect_same_bits(const Shape& shape, const std::vector<int64_t>& pieces) {
     Sequence sequence(shape);
     const auto expected = compute(&sequence, shape.length, 1);
     for (const int threads : {1, 2})
@@ -234,7 +234,7 @@ TEST_P(AttentionTest, PiecesAndThreadsHaveTheSameBitsBeyondASegment) {
   for (const int64_t page : kLongPages)
     for (const int64_t chunk : kLongChunks)
       expect_same_bits({.head_width = 16, .group = 3, .page_positions = page, .chunk = chunk, .length = 2300},
-                       {1, 7, 31, 2300});
+                       kLongPieces);
 }
 
 // Other sequences in the step, some long and some short, change nothing; nor do pages that have been given back.

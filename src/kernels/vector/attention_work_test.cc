@@ -13,7 +13,7 @@
 namespace paddock::kernels {
 namespace {
 
-constexpr int64_t kHeads = 4, kKvHeads = 2, kGroup = kHeads / kKvHeads, kHeadWidth = 16, kPagePositions = 64;
+constexpr int64_t kHeads = 4, kKvHeads = 2, kHeadWidth = 16, kPagePositions = 64;
 constexpr int64_t kChunk = 8192, kStep = 512;
 
 std::atomic<int64_t> seen_pairs;     // of a query and a key that it sees
@@ -72,9 +72,15 @@ Work work_of_prompt(int64_t length, int64_t chunk, int threads) {
 
 int64_t triangle(int64_t length) { return length * (length + 1) / 2; }
 
+#ifdef PADDOCK_SANITIZED
+const std::vector<int64_t> kLengths = {512, 4096};
+#else
+const std::vector<int64_t> kLengths = {512, 4096, 16384, 65536};
+#endif
+
 TEST(AttentionWork, GlobalLayersSeeEachPairOnce) {
   for (const int threads : {1, 3})
-    for (const int64_t length : {512, 4096, 16384, 65536}) {
+    for (const int64_t length : kLengths) {
       const Work work = work_of_prompt(length, 0, threads);
       EXPECT_EQ(work.seen, kHeads * triangle(length)) << length;
       // Rows that are computed together see positions up to the last of them: at most 64 rows, and a page's end.
