@@ -7,7 +7,7 @@ namespace paddock::engine {
 namespace {
 
 // Somewhat below twice, because steps are not all alike and the slowest are what people notice.
-constexpr double kTimesAnswersAlone = 1.5;
+constexpr double kTimesAnswersAlone = 1.5, kOfLongestStep = 0.75;
 constexpr int64_t kStepsUntilForgotten = 50;
 
 }  // namespace
@@ -34,7 +34,7 @@ void Pace::note(int64_t answers, int64_t prompt_tokens, double seconds) {
     return;
   }
   ++steps_since_;
-  const double wanted = std::max(longest_step_, kTimesAnswersAlone * answers_alone_);
+  const double wanted = std::max(kOfLongestStep * longest_step_, kTimesAnswersAlone * answers_alone_);
   if (seconds > wanted)
     allowed_ = std::max(1.0, allowed_ * std::max(0.7, wanted / seconds));
   else if (prompt_tokens >= static_cast<int64_t>(allowed_))
