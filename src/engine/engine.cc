@@ -57,6 +57,7 @@ Result<void> Engine::check(const Request& request) const {
         ErrorCode::kLimit,
         "prompt: expected fewer tokens than the context of {}, found {}; shorten it or choose a larger context",
         plan_.context, prompt);
+  TRY_VOID(PlacedPictures::check(request.pictures, prompt, options_.pictures.get()));
   return check_sampling(request.sampling, model_.config.vocabulary);
 }
 
@@ -68,10 +69,12 @@ Result<RequestId> Engine::submit(Request request) {
 
   const RequestId id = next_id_++;
   std::vector<int32_t> tokens = request.prompt;
+  PlacedPictures pictures(std::move(request.pictures), options_.pictures.get(), tokens);
   Sampler sampler(request.sampling, request.prompt);
   waiting_.add(id, request.priority, request.tenant);
   sequences_.emplace(id, Sequence{.request = std::move(request),
                                   .tokens = std::move(tokens),
+                                  .pictures = std::move(pictures),
                                   .sampler = std::move(sampler),
                                   .draft_length = DraftLength(options_.draft_tokens),
                                   .most_tokens = prompt + answer});
@@ -85,6 +88,10 @@ void Engine::cancel(RequestId id) {
 bool Engine::step() {
   if (kept_) kept_->copy_some();
   const std::vector<Slice> batch = schedule();
+  if (batch.empty() && options_.pictures && options_.pictures->is_busy()) {
+    encode_pictures(0);
+    return true;
+  }
   if (batch.empty() && kept_ && kept_->is_busy()) {
     kept_->wait();
     return true;
@@ -95,7 +102,16 @@ bool Engine::step() {
   std::vector<Said> said = sample(batch);
   note(batch, watch.seconds());
   commit(batch, std::move(said));
+  if (options_.pictures && options_.pictures->is_busy()) encode_pictures(watch.seconds());
   return true;
+}
+
+// What a step has left of the time that nobody notices; beside nobody, until somebody might have come.
+void Engine::encode_pictures(double step_seconds) {
+  if (scheduler_.answering() > 0)
+    options_.pictures->advance(options_.longest_step - step_seconds, options_.longest_step);
+  else
+    options_.pictures->advance(0.25, 1);
 }
 
 void Engine::note(const std::vector<Slice>& batch, double seconds) {
@@ -131,6 +147,7 @@ void Engine::drop_ended() {
 }
 
 void Engine::admit_waiting() {
+  if (options_.pictures) options_.pictures->begin_round();
   if (waiting_.empty()) return;
   std::map<int64_t, int64_t> running;
   for (const auto& [id, sequence] : sequences_)
@@ -141,6 +158,11 @@ void Engine::admit_waiting() {
     if (admission == Admission::kNoRoom) return;
     if (admission == Admission::kAdmitted) waiting_.remove(id);
   }
+}
+
+// What outlives the process: marks mean nothing in another.
+std::span<const int32_t> Engine::kept_part(const Sequence& sequence, int64_t length) {
+  return std::span(sequence.tokens).first(static_cast<size_t>(std::min(length, sequence.pictures.first_position())));
 }
 
 Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
@@ -159,14 +181,21 @@ Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
   if (is_read_by_another(sequence, cache.length())) return Admission::kTextIsComing;
   if (scheduler_.size() > 0 && !kv_cache_->can_extend(cache, total + 1)) return Admission::kNoRoom;
   if (kept_ &&
-      kept_->is_worth_waiting(id, std::span(sequence.tokens).first(sequence.tokens.size() - 1), cache.length()))
+      kept_->is_worth_waiting(id, kept_part(sequence, total - 1), cache.length()))
     return Admission::kTextIsComing;
+  if (!sequence.pictures.empty() && !sequence.pictures.hold(cache.length(), options_.pictures.get())) {
+    sequence.waited_for_pictures = true;
+    return Admission::kTextIsComing;
+  }
   scheduler_.add(id, cache.length(), total, sequence.request.tenant);
   if (!sequence.reused) {
     sequence.reused = cache.length();
     counts_.prompt_tokens += total;
     counts_.reused_tokens += cache.length();
-    if (kept_) kept_->keep(std::span(sequence.tokens).first(static_cast<size_t>(cache.length())));
+    counts_.pictures += static_cast<int64_t>(sequence.pictures.size());
+    counts_.reused_pictures += sequence.waited_for_pictures ? sequence.pictures.whole_before(cache.length())
+                                                            : static_cast<int64_t>(sequence.pictures.size());
+    if (kept_) kept_->keep(kept_part(sequence, cache.length()));
   }
   sequence.cache = std::move(cache);
   sequence.shared.clear();
@@ -224,6 +253,7 @@ void Engine::preempt(RequestId id) {
   Sequence& sequence = sequences_.at(id);
   remember(sequence, scheduler_.computed(id), true);
   sequence.cache.reset();
+  sequence.pictures.release(INT64_MAX);
   scheduler_.remove(id);
   if (kept_) kept_->forget(id);
   waiting_.add(id, sequence.request.priority, sequence.request.tenant);
@@ -255,6 +285,9 @@ void Engine::draft(const std::vector<Slice>& batch) {
     const int64_t most = std::min({share, sequence.draft_length.at(total), sequence.most_tokens - total - 1});
     if (most <= 0) continue;
     sequence.draft = draft_after(sequence.tokens, most);
+    // What followed may have been a picture.
+    sequence.draft.erase(std::ranges::find_if(sequence.draft, [](int32_t token) { return token < 0; }),
+                         sequence.draft.end());
     const auto drafted = static_cast<int64_t>(sequence.draft.size());
     if (!sequence.cache->extend(total + drafted)) {
       sequence.draft.clear();
@@ -268,19 +301,25 @@ void Engine::draft(const std::vector<Slice>& batch) {
 void Engine::forward(const std::vector<Slice>& batch) {
   std::vector<llama4::StepSequence> step;
   std::vector<int32_t> logits_rows;
+  std::vector<llama4::GivenRows> given;
+  std::vector<std::vector<int32_t>> filled(batch.size());
   int64_t row = 0;
   for (const Slice& slice : batch) {
     Sequence& sequence = sequences_.at(slice.request);
     const size_t drafted = sequence.draft.size();
     sequence.tokens.insert(sequence.tokens.end(), sequence.draft.begin(), sequence.draft.end());
-    step.push_back({std::span(sequence.tokens)
-                        .subspan(static_cast<size_t>(slice.first), static_cast<size_t>(slice.count) + drafted),
-                    slice.first, &*sequence.cache});
+    auto tokens = std::span<const int32_t>(sequence.tokens)
+                      .subspan(static_cast<size_t>(slice.first), static_cast<size_t>(slice.count) + drafted);
+    if (!sequence.pictures.empty()) {
+      filled[step.size()] = sequence.pictures.fill(tokens, slice.first, row, &given);
+      tokens = filled[step.size()];
+    }
+    step.push_back({tokens, slice.first, &*sequence.cache});
     row += slice.count;
     if (slice.wants_logits) logits_rows.push_back(static_cast<int32_t>(row - 1));
     for (size_t index = 0; index < drafted; ++index) logits_rows.push_back(static_cast<int32_t>(row++));
   }
-  llama4::forward(model_, {step, logits_rows}, kv_memory_, &activations_);
+  llama4::forward(model_, {step, logits_rows, given}, kv_memory_, &activations_);
   for (const Slice& slice : batch) {
     Sequence& sequence = sequences_.at(slice.request);
     sequence.tokens.resize(sequence.tokens.size() - sequence.draft.size());
@@ -382,6 +421,7 @@ void Engine::commit_rows(const Slice& slice, Sequence& sequence) {
   const int64_t page = plan_.cache.page_positions;
   if (computed / page > slice.first / page) remember(sequence, computed, false);
   sequence.cache->accept(computed);
+  sequence.pictures.release(computed);
 }
 
 void Engine::commit_token(RequestId id, Sequence& sequence, Sampler::Choice choice,
@@ -412,7 +452,7 @@ void Engine::finish(RequestId id, FinishReason reason, Event last) {
   remember(sequence, computed, true);
   if (kept_) kept_->forget(id);
   if (kept_ && computed >= options_.least_kept)
-    kept_->keep(std::span(sequence.tokens).first(static_cast<size_t>(computed)));
+    kept_->keep(kept_part(sequence, computed));
   scheduler_.remove(id);
   waiting_.remove(id);
   sequence.cache.reset();  // pages are free before the listener hears of it

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -14,6 +15,8 @@
 #include "engine/draft.h"
 #include "engine/kept_prefixes.h"
 #include "engine/pace.h"
+#include "engine/picture_store.h"
+#include "engine/placed_pictures.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
@@ -35,6 +38,7 @@ struct EngineOptions {
   int64_t least_kept = 256;
   // Tokens that a step guesses for one sequence at most (draft.h). They take the rows of logits that nobody else needs.
   int64_t draft_tokens = 0;
+  std::shared_ptr<PictureStore> pictures;  // null: the model sees none
   int64_t places = INT64_MAX;  // sequences that run at once at most, as far as there are rows of logits for them
 };
 
@@ -49,6 +53,8 @@ struct EngineCounts {
   int64_t drafted_tokens = 0;   // guesses that were computed
   int64_t accepted_tokens = 0;  // of these, the ones that were drawn then
   int64_t compared_tokens = 0;  // of waiting prompts, found to be in a prompt that is being read
+  int64_t pictures = 0;         // of admitted requests
+  int64_t reused_pictures = 0;  // of these, the ones that need not be encoded
 };
 
 // One thread owns an engine with its model and cache. A request yields the same tokens whatever else is running,
@@ -76,6 +82,7 @@ class Engine {
   int64_t context() const { return plan_.context; }
   const cache::KvCache& kv_cache() const { return *kv_cache_; }
   const EngineCounts& counts() const { return counts_; }
+  const PictureStore* pictures() const { return options_.pictures.get(); }  // null: none
   const cache::PrefixFolder* prefix_folder() const { return options_.prefix_folder.get(); }  // null: none
   size_t waiting() const { return waiting_.size(); }
   size_t running() const { return sequences_.size() - waiting_.size(); }
@@ -83,12 +90,14 @@ class Engine {
  private:
   struct Sequence {
     Request request;
-    std::vector<int32_t> tokens;  // prompt and answer
+    std::vector<int32_t> tokens;  // prompt and answer; marks where pictures are
+    PlacedPictures pictures;
     Sampler sampler;
     DraftLength draft_length;
     int64_t most_tokens = 0;                    // tokens.size() never exceeds it
     std::optional<cache::SequenceCache> cache;  // while it has a place
     std::optional<int64_t> reused;              // tokens that the cache held when it first got a place
+    bool waited_for_pictures = false;           // when it did
     std::vector<int32_t> draft;                 // that the step computes after `tokens`
     std::map<RequestId, int64_t> shared;        // while it waits: tokens at the start that others have too
     bool cancelled = false;
@@ -100,11 +109,13 @@ class Engine {
     std::optional<FinishReason> finished;
     int64_t accepted = 0;  // tokens of the draft
   };
-  enum class Admission { kAdmitted, kNoRoom, kTextIsComing };  // kTextIsComing: computed by another, or from the disk
+  // kTextIsComing: computed by another, or from the disk, or a picture is being encoded.
+  enum class Admission { kAdmitted, kNoRoom, kTextIsComing };
 
   Engine(const llama4::Model& model, const llama4::MemoryPlan& plan, const EngineOptions& options);
   void drop_ended();
   void admit_waiting();
+  static std::span<const int32_t> kept_part(const Sequence& sequence, int64_t length);
   Admission try_admit(RequestId id, Sequence& sequence);
   bool is_read_by_another(Sequence& sequence, int64_t held);
   std::vector<Slice> schedule();
@@ -112,6 +123,7 @@ class Engine {
   RequestId least_important() const;
   void preempt(RequestId id);
   void draft(const std::vector<Slice>& batch);
+  void encode_pictures(double step_seconds);
   void forward(const std::vector<Slice>& batch);
   std::vector<Said> sample(const std::vector<Slice>& batch);  // of each slice that wants logits
   Said say(Sequence& sequence, size_t logits_row);

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/picture.h"
+
 namespace paddock::engine {
 
 // How the next token is drawn from the logits. The steps are taken in the order of the fields; the defaults draw from
@@ -63,7 +65,8 @@ struct Event {
 };
 
 struct Request {
-  std::vector<int32_t> prompt;  // at least one token
+  std::vector<int32_t> prompt;    // at least one token
+  std::vector<Picture> pictures;  // in the order of the prompt
   SamplingParameters sampling;
   int64_t max_tokens = -1;                     // of the answer; -1: as many as the context holds
   std::vector<int32_t> stop_tokens;            // end the answer and are its last token

@@ -29,8 +29,13 @@ class StepInFlight {
     use_rows(row);
   }
 
-  kernels::Rows embed() {
+  kernels::Rows embed(std::span<const GivenRows> given) {
     machine_.embed({.table_VD = weights_.embedding, .tokens = tokens_, .x_TD = a_.x_TD});
+    for (const GivenRows& rows : given) {
+      const auto first = static_cast<size_t>(rows.first_row * a_.x_TD.width);
+      CHECK(first + rows.x_TD.size() <= static_cast<size_t>(a_.x_TD.rows * a_.x_TD.width));
+      machine_.write(std::as_bytes(rows.x_TD), a_.x_TD.address.plus(first * sizeof(float)));
+    }
     return a_.x_TD;
   }
 
@@ -146,7 +151,7 @@ class StepInFlight {
 void forward(const Model& model, const Step& step, const KvMemory& memory, Activations* activations,
              Observer* observer) {
   StepInFlight flight(model, step, memory, activations);
-  const kernels::Rows x_TD = flight.embed();
+  const kernels::Rows x_TD = flight.embed(step.given);
   if (observer != nullptr) observer->hidden(-1, x_TD);
   for (size_t layer = 0; layer < model.config.layers.size(); ++layer) {
     flight.attention(layer);

@@ -24,9 +24,16 @@ struct StepSequence {
   const cache::SequenceCache* cache = nullptr;
 };
 
+// Consecutive rows of a step whose input is given, not the embedding of their token: parts of pictures.
+struct GivenRows {
+  int64_t first_row = 0;
+  std::span<const float> x_TD;
+};
+
 struct Step {
   std::span<const StepSequence> sequences;
   std::span<const int32_t> logits_rows;  // rows of the step, in the order of the sequences' tokens
+  std::span<const GivenRows> given = {};
 };
 
 // Sees the inside of a step: for golden tests, `score --hidden` and expert statistics. Reading costs a copy from the
