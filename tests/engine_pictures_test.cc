@@ -23,10 +23,10 @@ class TableEncoder : public engine::TileEncoder {
   int64_t width() const override { return loaded_.model.config.width; }
   int64_t tiles_at_once() const override { return at_once_; }
 
-  void begin(std::span<const uint8_t* const> tiles) override {
+  void begin(std::span<const std::span<const uint8_t>> tiles) override {
     ASSERT_LE(static_cast<int64_t>(tiles.size()), at_once_);
     ids_.clear();
-    for (const uint8_t* tile : tiles) ids_.insert(ids_.end(), tile, tile + kTileTokens);
+    for (const auto tile : tiles) ids_.insert(ids_.end(), tile.begin(), tile.end());
     pieces_left_ = 5;
     ++batches;
     largest_batch = std::max(largest_batch, tiles.size());
@@ -95,7 +95,7 @@ class EnginePictures : public testing::Test {
       const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
       if (!as_text)
         request.pictures.push_back(
-            {sha256(text), std::make_shared<const std::vector<uint8_t>>(bytes), std::move(places)});
+            {sha256(text), {}, std::make_shared<const std::vector<uint8_t>>(bytes), std::move(places)});
       request.prompt.insert(request.prompt.end(), {30, 31});
     }
     request.sampling.seed = static_cast<uint64_t>(seed);

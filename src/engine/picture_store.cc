@@ -86,8 +86,10 @@ void PictureStore::begin_batch(double piece_seconds) {
       entry->embeddings = std::make_shared<std::vector<float>>(bytes_of(entry->tile_count) / sizeof(float));
     for (; entry->begun < entry->tile_count && room > 0; --room) batch_.push_back({entry, entry->begun++});
   }
-  std::vector<const uint8_t*> tiles;
-  for (const Tile& each : batch_) tiles.push_back(each.entry->tiles->data() + each.tile * encoder_->tile_bytes());
+  std::vector<std::span<const uint8_t>> tiles;
+  const auto bytes = static_cast<size_t>(encoder_->tile_bytes());
+  for (const Tile& each : batch_)
+    tiles.push_back(std::span(*each.entry->tiles).subspan(static_cast<size_t>(each.tile) * bytes, bytes));
   encoder_->begin(tiles);
 }
 

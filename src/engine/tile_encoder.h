@@ -17,7 +17,7 @@ class TileEncoder {
   virtual int64_t tiles_at_once() const = 0;
 
   // A batch of at most tiles_at_once() tiles, each [3, S, S]. What a tile becomes does not depend on the others.
-  virtual void begin(std::span<const uint8_t* const> tiles) = 0;
+  virtual void begin(std::span<const std::span<const uint8_t>> tiles) = 0;
   // One piece of the work; false when it was the last.
   virtual bool advance() = 0;
   // [tokens_per_tile, D] of a tile of the finished batch.

@@ -28,11 +28,4 @@ ApiResult<void> check_token_ids(const CompletionRequest& request, int64_t vocabu
   return {};
 }
 
-ApiResult<void> refuse_images(const CompletionRequest& request) {
-  if (request.images.empty()) return {};
-  return invalid(request.images.front(), "unsupported_value",
-                 fmt::format("{} is an image, and the model {} sees none; send text alone or name another model",
-                             request.images.front(), request.model));
-}
-
 }  // namespace paddock::server

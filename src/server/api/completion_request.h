@@ -94,7 +94,4 @@ struct CompletionRequest {
 // Token ids of the request lie in [0, vocabulary_size).
 ApiResult<void> check_token_ids(const CompletionRequest& request, int64_t vocabulary_size);
 
-// An answer that the route cannot give because the model sees no images; blames the first one.
-ApiResult<void> refuse_images(const CompletionRequest& request);
-
 }  // namespace paddock::server

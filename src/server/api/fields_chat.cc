@@ -18,9 +18,9 @@ Shape user_part() {
                 {known("text", {required("text", text()), cache_breakpoint()}),
                  known("image_url",
                        {required("image_url",
-                                 object({required("url", text(1), "data: with base64; other addresses are not fetched"),
-                                         without_effect("detail", words({"auto", "low", "high", "original"}),
-                                                        "the model's own tiling decides")})),
+                                 object({required("url", text(1), "data: with base64; other addresses only where the server fetches them"),
+                                         honoured("detail", words({"auto", "low", "high", "original"}),
+                                                  "low: one tile of the whole; else as many as the picture needs")})),
                         cache_breakpoint()}),
                  refused_case("input_audio", "the model does not hear"),
                  refused_case("file", "send the text of the file instead")});

@@ -18,8 +18,11 @@ Field cached_part() {
 std::vector<Case> input_parts() {
   return {known("input_text", {required("text", text()), cached_part()}),
           known("input_image",
-                {honoured("image_url", text(1), "data: with base64; other addresses are not fetched"), cached_part(),
-                 without_effect("detail", words({"auto", "low", "high", "original"}), "the model's own tiling decides"),
+                {honoured("image_url", text(1),
+                          "data: with base64; other addresses only where the server fetches them"),
+                 cached_part(),
+                 honoured("detail", words({"auto", "low", "high", "original"}),
+                          "low: one tile of the whole; else as many as the picture needs"),
                  refused("file_id", "no files are kept here; send the image itself")}),
           refused_case("input_file", "send the text of the file instead"),
           refused_case("input_audio", "the model does not hear")};

@@ -19,7 +19,11 @@ std::string type_of_item(const Json& item) {
 
 Json chat_part(const Json& part) {
   const std::string& type = part["type"].get_ref<const std::string&>();
-  if (type == "input_image") return {{"type", "image_url"}, {"image_url", {{"url", part["image_url"]}}}};
+  if (type == "input_image") {
+    Json address{{"url", part["image_url"]}};
+    if (const Json* detail = find(part, "detail")) address["detail"] = *detail;
+    return {{"type", "image_url"}, {"image_url", std::move(address)}};
+  }
   return {{"type", "text"}, {"text", part[type == "refusal" ? "refusal" : "text"]}};
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "grammar/vocabulary.h"
+#include "prompt/picture_reader.h"
 #include "server/inference/engine_loop.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -22,6 +23,7 @@ struct LoadedModel {
   std::shared_ptr<const text::Tokenizer> tokenizer;
   std::shared_ptr<const text::ChatTemplate> chat_template;
   std::vector<int32_t> stop_tokens;  // sorted
+  std::unique_ptr<prompt::PictureReader> pictures;  // null: it sees none
   std::unique_ptr<EngineLoop> loop;
 
   // For grammars; made when it is first wanted, because it takes a moment and some megabytes.

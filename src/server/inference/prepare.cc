@@ -99,24 +99,36 @@ ApiResult<std::vector<grammar::Grammar::Pointer>> grammars_of(const CompletionRe
   return grammars;
 }
 
-ApiResult<std::vector<std::vector<int32_t>>> prompts_of(const CompletionRequest& request, const LoadedModel& model) {
-  std::vector<std::vector<int32_t>> prompts;
+// The part that is to blame stands at the beginning of the message.
+tl::unexpected<ApiError> blame_picture(const Error& error) {
+  const size_t colon = error.message.find(": ");
+  return invalid(error.message.substr(0, colon == std::string::npos ? 0 : colon),
+                 error.code == ErrorCode::kLimit ? "image_too_large" : "invalid_image", error.message);
+}
+
+ApiResult<std::vector<RenderedPrompt>> prompts_of(const CompletionRequest& request, const LoadedModel& model,
+                                                  const prompt::PictureLimits& limits) {
+  std::vector<RenderedPrompt> prompts;
   if (request.conversation) {
-    auto rendered = render_prompt(*request.conversation, request.continue_final_message, model);
+    auto rendered =
+        render_prompt(*request.conversation, request.continue_final_message, model, limits, request.images);
     if (!rendered) return tl::unexpected(std::move(rendered).error());
-    prompts.push_back(std::move(rendered->tokens));
+    prompts.push_back(std::move(*rendered));
   }
-  for (const Prompt& prompt : request.prompts)
-    prompts.push_back(std::holds_alternative<std::string>(prompt)
-                          ? tokenize_prompt(std::get<std::string>(prompt), request.add_special_tokens, false, model)
-                          : std::get<std::vector<int32_t>>(prompt));
+  for (const Prompt& prompt : request.prompts) {
+    auto tokens = std::holds_alternative<std::string>(prompt)
+                      ? tokenize_prompt(std::get<std::string>(prompt), request.add_special_tokens, false, model)
+                      : std::get<std::vector<int32_t>>(prompt);
+    prompts.push_back({{}, std::move(tokens), {}});
+  }
   return prompts;
 }
 
 }  // namespace
 
 ApiResult<RenderedPrompt> render_prompt(const Json& conversation, bool continue_final_message,
-                                        const LoadedModel& model) {
+                                        const LoadedModel& model, const prompt::PictureLimits& limits,
+                                        std::span<const std::string> images) {
   Json given = conversation;
   if (continue_final_message) given["add_generation_prompt"] = false;
   auto rendered = model.chat_template->render(given);
@@ -124,7 +136,11 @@ ApiResult<RenderedPrompt> render_prompt(const Json& conversation, bool continue_
   if (continue_final_message) reopen_last_message(given, *rendered);
   RenderedPrompt prompt;
   for (const text::RenderedSpan& span : *rendered) prompt.text += span.text;
-  prompt.tokens = model.tokenizer->encode(*rendered);
+  auto pictured =
+      prompt::read_pictures(conversation, model.tokenizer->encode(*rendered), model.pictures.get(), limits, images);
+  if (!pictured) return blame_picture(pictured.error());
+  prompt.tokens = std::move(pictured->tokens);
+  prompt.pictures = std::move(pictured->pictures);
   return prompt;
 }
 
@@ -137,11 +153,11 @@ std::vector<int32_t> tokenize_prompt(std::string_view text, bool add_special, bo
   return tokens;
 }
 
-ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const LoadedModel& model, MaskCost* mask_cost) {
-  if (const auto refused = refuse_images(request); !refused) return tl::unexpected(refused.error());
+ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const LoadedModel& model,
+                                   const prompt::PictureLimits& limits, MaskCost* mask_cost) {
   if (const auto ids = check_token_ids(request, model.tokenizer->vocab_size()); !ids)
     return tl::unexpected(ids.error());
-  auto prompts = prompts_of(request, model);
+  auto prompts = prompts_of(request, model, limits);
   if (!prompts) return tl::unexpected(std::move(prompts).error());
   auto compiled = grammars_of(request);
   if (!compiled) return tl::unexpected(std::move(compiled).error());
@@ -166,12 +182,14 @@ ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const Loade
   if (request.deadline_ms)
     base.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(*request.deadline_ms);
 
-  for (const std::vector<int32_t>& prompt : *prompts) {
-    prepared.prompt_tokens += static_cast<int64_t>(prompt.size());
-    prepared.longest_prompt = std::max(prepared.longest_prompt, static_cast<int64_t>(prompt.size()));
+  for (const RenderedPrompt& prompt : *prompts) {
+    const auto length = static_cast<int64_t>(prompt.tokens.size());
+    prepared.prompt_tokens += length;
+    prepared.longest_prompt = std::max(prepared.longest_prompt, length);
     for (int choice = 0; choice < request.choices; ++choice) {
       engine::Request one = base;
-      one.prompt = prompt;
+      one.prompt = prompt.tokens;
+      one.pictures = prompt.pictures;
       one.sampling.seed += static_cast<uint64_t>(choice);
       if (!compiled->empty()) {
         const auto vocabulary = model.mask_vocabulary();
@@ -179,7 +197,7 @@ ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const Loade
         for (const auto& grammar : *compiled) matchers.emplace_back(grammar, vocabulary);
         one.filter = std::make_shared<GrammarFilter>(std::move(matchers), vocabulary->mask_words(), mask_cost);
       }
-      prepared.echoes.push_back(request.echo ? model.tokenizer->decode(prompt, text::SpecialText::kSkip) : "");
+      prepared.echoes.push_back(request.echo ? model.tokenizer->decode(prompt.tokens, text::SpecialText::kSkip) : "");
       prepared.requests.push_back(std::move(one));
     }
   }

@@ -3,9 +3,12 @@
 // From what a client asks for to what the engine is asked: text becomes tokens, a schema a filter.
 
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "engine/request.h"
+#include "prompt/picture_reader.h"
 #include "server/api/api_error.h"
 #include "server/api/completion_request.h"
 #include "server/inference/grammar_filter.h"
@@ -25,15 +28,19 @@ struct PreparedRequest {
 };
 
 // Blames a field where the request cannot be answered by this model.
-ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const LoadedModel& model, MaskCost* mask_cost);
+ApiResult<PreparedRequest> prepare(const CompletionRequest& request, const LoadedModel& model,
+                                   const prompt::PictureLimits& limits, MaskCost* mask_cost);
 
-// The prompt that a conversation becomes: its text, and its tokens.
+// The prompt that a conversation becomes: its text, its tokens and its pictures.
 struct RenderedPrompt {
   std::string text;
   std::vector<int32_t> tokens;
+  std::vector<engine::Picture> pictures;
 };
+// `images`: paths of the parts that are pictures, as the client wrote them.
 ApiResult<RenderedPrompt> render_prompt(const Json& conversation, bool continue_final_message,
-                                        const LoadedModel& model);
+                                        const LoadedModel& model, const prompt::PictureLimits& limits,
+                                        std::span<const std::string> images = {});
 
 // A prompt that is plain text.
 std::vector<int32_t> tokenize_prompt(std::string_view text, bool add_special, bool parse_special,

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "server/service/base64.h"
+#include "base/base64.h"
 
 namespace paddock::server {
 namespace {

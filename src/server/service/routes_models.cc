@@ -25,6 +25,13 @@ std::string parameters_of(const CompletionRequest& request) {
   return json_text(parameters);
 }
 
+// With the pictures that the answer is about, by the SHA-256 of their files.
+std::string with_pictures(const std::string& parameters, const std::vector<engine::Picture>& pictures) {
+  Json all = Json::parse(parameters);
+  for (const engine::Picture& picture : pictures) all["images"].push_back(to_hex(picture.file));
+  return json_text(all);
+}
+
 }  // namespace
 
 ApiResult<const LoadedModel*> Service::model_for(const std::string& name, const Call& call) const {
@@ -58,8 +65,10 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   if ((*model)->loop->is_full())
     return refuse(call, {ApiErrorKind::kQueueFull, "too many requests wait for this model: try again in a moment", "",
                          "", options_.retry_after_seconds});
-  auto prepared = prepare(*request, **model, &mask_cost_);
+  auto prepared = prepare(*request, **model, options_.pictures, &mask_cost_);
   if (!prepared) return refuse(call, prepared.error());
+  if (const auto& pictures = prepared->requests.front().pictures; !pictures.empty())
+    call->entry.parameters = with_pictures(call->entry.parameters, pictures);
 
   std::shared_ptr<auth::Permit> permit;
   if (keys_ && !call->principal.is_anonymous()) {
@@ -150,7 +159,7 @@ void Service::count_tokens(const CallPointer& call) {
   if (!parsed) return refuse(call, parsed.error());
   const auto model = model_for(parsed->model, *call);
   if (!model) return refuse(call, model.error());
-  const auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model);
+  const auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model, options_.pictures);
   if (!prompt) return refuse(call, prompt.error());
   answer(call, json_response(write_token_count(static_cast<int64_t>(prompt->tokens.size()))));
 }
@@ -160,7 +169,7 @@ void Service::render(const CallPointer& call) {
   if (!parsed) return refuse(call, parsed.error());
   const auto model = model_for(parsed->model, *call);
   if (!model) return refuse(call, model.error());
-  const auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model);
+  const auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model, options_.pictures);
   if (!prompt) return refuse(call, prompt.error());
   answer(call, json_response(write_rendered(prompt->text, prompt->tokens)));
 }
@@ -172,7 +181,7 @@ void Service::tokenize(const CallPointer& call) {
   if (!model) return refuse(call, model.error());
   std::vector<int32_t> tokens;
   if (parsed->conversation) {
-    auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model);
+    auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model, options_.pictures);
     if (!prompt) return refuse(call, prompt.error());
     tokens = std::move(prompt->tokens);
   } else {

@@ -34,6 +34,7 @@ struct ServiceOptions {
   size_t most_preparing = 256;  // requests that wait for them
   int retry_after_seconds = 2;  // told to those who find the queue full
   MemoryResponseStore::Limits stored_responses;
+  prompt::PictureLimits pictures;  // of a request
 };
 
 class Service {

@@ -6,9 +6,12 @@
 #include <string>
 #include <string_view>
 
-namespace paddock::server {
+namespace paddock {
 
 // Nothing where the text is not of that form. Padding may be missing.
 std::optional<std::string> decode_base64(std::string_view text);
 
-}  // namespace paddock::server
+// With padding.
+std::string encode_base64(std::string_view bytes);
+
+}  // namespace paddock
