@@ -14,11 +14,15 @@
 #include "base/result.h"
 #include "kernels/contracts/arithmetic.h"
 #include "kernels/contracts/attend.h"
+#include "kernels/contracts/attend_tiles.h"
 #include "kernels/contracts/embed.h"
 #include "kernels/contracts/experts.h"
+#include "kernels/contracts/layer_norm.h"
+#include "kernels/contracts/linear.h"
 #include "kernels/contracts/logits.h"
 #include "kernels/contracts/memory.h"
 #include "kernels/contracts/norm.h"
+#include "kernels/contracts/pixel_shuffle.h"
 #include "kernels/contracts/position.h"
 #include "kernels/contracts/project.h"
 #include "kernels/contracts/step_shape.h"
@@ -61,6 +65,16 @@ class Machine {
   virtual void route(const Route& op) = 0;
   virtual void experts(const Experts& op) = 0;
   virtual void logits(const Logits& op) = 0;
+
+  // Of picture tiles.
+  virtual void add_table(const AddTable& op) = 0;
+  virtual void layer_norm(const LayerNorm& op) = 0;
+  virtual void linear(const Linear& op) = 0;
+  virtual void attend_tiles(const AttendTiles& op) = 0;
+  virtual void pixel_shuffle(const PixelShuffle& op) = 0;
+  // The most bytes that these keep beside the buffers passed to them: products of up to `inputs` numbers a row, heads
+  // of `head_width`, tiles of `tile_rows`.
+  virtual size_t tile_private_bytes(int64_t inputs, int64_t head_width, int64_t tile_rows) const = 0;
 };
 
 }  // namespace paddock::kernels

@@ -43,6 +43,14 @@ class ProfiledMachine : public Machine {
   void route(const Route& op) override { timed("route", &Machine::route, op); }
   void experts(const Experts& op) override { timed("experts", &Machine::experts, op); }
   void logits(const Logits& op) override { timed("logits", &Machine::logits, op); }
+  void add_table(const AddTable& op) override { timed("add_table", &Machine::add_table, op); }
+  void layer_norm(const LayerNorm& op) override { timed("layer_norm", &Machine::layer_norm, op); }
+  void linear(const Linear& op) override { timed("linear", &Machine::linear, op); }
+  void attend_tiles(const AttendTiles& op) override { timed("attend_tiles", &Machine::attend_tiles, op); }
+  void pixel_shuffle(const PixelShuffle& op) override { timed("pixel_shuffle", &Machine::pixel_shuffle, op); }
+  size_t tile_private_bytes(int64_t inputs, int64_t head_width, int64_t tile_rows) const override {
+    return machine_.tile_private_bytes(inputs, head_width, tile_rows);
+  }
 
  private:
   template <typename Op>

@@ -42,6 +42,12 @@ class ReferenceMachine : public Machine {
   void route(const Route& op) override;
   void experts(const Experts& op) override;
   void logits(const Logits& op) override;
+  void add_table(const AddTable& op) override;
+  void layer_norm(const LayerNorm& op) override;
+  void linear(const Linear& op) override;
+  void attend_tiles(const AttendTiles& op) override;
+  void pixel_shuffle(const PixelShuffle& op) override;
+  size_t tile_private_bytes(int64_t inputs, int64_t head_width, int64_t tile_rows) const override;
 
  protected:
   // y (+)= W x for the rows given, on all threads.
