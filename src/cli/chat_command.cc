@@ -80,6 +80,7 @@ Result<void> chat(const ChatOptions& options) {
   const std::string path = TRY(model_path(options));
   OpenModel open = TRY(open_model(path));
   TRY_VOID(require_tokenizer(open.text, open.path));
+  open.vision = TRY(open_vision(open, options.model.vision));
   const text::ChatTemplate chat_template = TRY(read_chat_template(open.text));
   const engine::SamplingParameters sampling = TRY(resolve_sampling(options.sampling, chat_sampling(open.generation)));
   TRY_VOID(engine::check_sampling(sampling, open.config.vocabulary));
@@ -87,13 +88,16 @@ Result<void> chat(const ChatOptions& options) {
   const llama4::MemoryPlan plan = TRY(plan_chat(options, open, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
-  const auto engine = TRY(engine::Engine::create(model, plan, {.draft_tokens = options.speculate}));
+  Eyes eyes;
+  if (open.vision) eyes = TRY(open_eyes(open, *open.vision, options.model.vision, machine.get()));
+  const auto engine =
+      TRY(engine::Engine::create(model, plan, {.draft_tokens = options.speculate, .pictures = eyes.store}));
 
   InterruptWatch watch(SecondInterrupt::kIsTheSame);
   const auto reader = make_line_reader(history_file());
   std::optional<std::string> system;
   if (options.system) system = replace_invalid_utf8(*options.system);
-  ChatSession session(open, chat_template, *engine, watch,
+  ChatSession session(open, chat_template, *engine, eyes.reader.get(), watch,
                       {sampling, options.max_tokens.value_or(-1), options.show_special, options.verbosity.quiet},
                       Conversation(system));
   if (stdin_is_terminal()) note("{}; /help lists the commands", path);
@@ -128,6 +132,7 @@ void add_chat_command(CLI::App& program, Action* chosen) {
   add_speculate_option(command, &options->speculate);
   add_sampling_options(command, &options->sampling);
   add_model_options(command, &options->model);
+  add_vision_options(command, &options->model.vision);
   add_verbosity(command, &options->verbosity);
   command.footer(
       std::string("Answers are drawn as generation_config.json says, otherwise with temperature 0.7 and top-p 0.95.\n"

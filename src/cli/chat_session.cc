@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/mapped_file.h"
 #include "cli/console.h"
+#include "cli/dropped_pictures.h"
 #include "cli/sampling_options.h"
 #include "cli/user_folders.h"
 #include "engine/sampler.h"
@@ -17,6 +19,7 @@ constexpr std::string_view kHelp =
     "/help                 this list\n"
     "/system [TEXT]        start anew with this system message, or with none\n"
     "/reset                start anew; the system message stays\n"
+    "/image FILE           show a picture with the next message; a file dropped into a line is one too\n"
     "/save FILE            write the conversation as JSON, which `paddock render` reads too\n"
     "/load FILE            go on from a conversation that was saved\n"
     "/params [NAME=VALUE]  show how answers are drawn, or change it\n"
@@ -67,6 +70,16 @@ Result<void> set_param(std::string_view name, const std::string& value, ChatSett
 Result<bool> ChatSession::hear(const std::string& line) {
   std::string_view rest = trimmed(line);
   if (rest.empty()) return true;
+  const DroppedFiles dropped = find_dropped_pictures(line);
+  if (!dropped.pictures.empty()) {
+    for (const std::string& path : dropped.pictures)
+      if (const Result<void> seen = attach(path); !seen) {
+        note_line(seen.error().message);
+        return true;
+      }
+    if (!trimmed(dropped.text).empty()) TRY_VOID(message(dropped.text));
+    return true;
+  }
   if (!rest.starts_with('/')) {
     TRY_VOID(message(line));
     return true;
@@ -86,6 +99,10 @@ Result<void> ChatSession::command(std::string_view name, std::string_view argume
   } else if (name == "/reset") {
     conversation_.reset();
     note_line("A new conversation.");
+  } else if (name == "/image") {
+    if (argument.empty())
+      return error(ErrorCode::kInvalidArgument, "/image: expected the name of a picture's file, found none");
+    TRY_VOID(attach(argument));
   } else if (name == "/save" || name == "/load") {
     if (argument.empty())
       return error(ErrorCode::kInvalidArgument, "{}: expected the name of a file, found none", name);
@@ -125,16 +142,40 @@ void ChatSession::show_params() const {
   note("{}seed={} max_tokens={}", line, settings_.sampling.seed, settings_.max_tokens);
 }
 
+// For the next message. What cannot be seen is told at once.
+Result<void> ChatSession::attach(std::string_view path) {
+  if (reader_ == nullptr)
+    return error(ErrorCode::kUnsupported, "{}: expected a model that sees pictures, found {}, which reads text alone",
+                 path, open_.path);
+  const std::string file = TRY(read_text_file(user_path(path), reader_->limits().file.bytes));
+  const auto seen = TRY(reader_->read_file(file, prompt::Detail::kTiles, reader_->limits(), path));
+  images_.emplace_back(path);
+  note("{}: {} x {} tiles, {} tokens; it goes with the next message", path, seen.grid.rows, seen.grid.columns,
+       reader_->tokens().count(seen.grid));
+  return {};
+}
+
+Result<prompt::PicturedPrompt> ChatSession::prompt() const {
+  const auto rendered = TRY(render_conversation(chat_template_, conversation_.json()));
+  return prompt::read_pictures(conversation_.json(), open_.text.tokenizer->encode(rendered), reader_,
+                               reader_ == nullptr ? prompt::PictureLimits() : reader_->limits());
+}
+
 Result<void> ChatSession::message(const std::string& text) {
-  conversation_.add("user", text);
-  const auto rendered = render_conversation(chat_template_, conversation_.json());
-  if (!rendered) {
-    conversation_.drop_last();
-    note_line(rendered.error().message);
+  const auto content = content_with_pictures(images_, text);
+  images_.clear();
+  if (!content) {
+    note_line(content.error().message);
     return {};
   }
-  std::vector<int32_t> prompt = open_.text.tokenizer->encode(*rendered);
-  const auto length = static_cast<int64_t>(prompt.size());
+  conversation_.add("user", *content);
+  auto prompt = this->prompt();
+  if (!prompt) {
+    conversation_.drop_last();
+    note_line(prompt.error().message);
+    return {};
+  }
+  const auto length = static_cast<int64_t>(prompt->tokens.size());
   if (length >= engine_.context()) {
     conversation_.drop_last();
     note(
@@ -143,12 +184,13 @@ Result<void> ChatSession::message(const std::string& text) {
         length, engine_.context());
     return {};
   }
-  return reply(std::move(prompt));
+  return reply(std::move(*prompt));
 }
 
-Result<void> ChatSession::reply(std::vector<int32_t> prompt) {
+Result<void> ChatSession::reply(prompt::PicturedPrompt prompt) {
   Question question;
-  question.request.prompt = std::move(prompt);
+  question.request.prompt = std::move(prompt.tokens);
+  question.request.pictures = std::move(prompt.pictures);
   question.request.sampling = settings_.sampling;
   question.request.sampling.seed += answers_++;
   question.request.max_tokens = settings_.max_tokens;

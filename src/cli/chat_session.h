@@ -25,12 +25,13 @@ struct ChatSettings {
 
 class ChatSession {
  public:
-  // All must outlive the session.
+  // All must outlive the session. `reader` null: the model sees no pictures.
   ChatSession(const OpenModel& open, const text::ChatTemplate& chat_template, engine::Engine& engine,
-              InterruptWatch& watch, ChatSettings settings, Conversation conversation)
+              prompt::PictureReader* reader, InterruptWatch& watch, ChatSettings settings, Conversation conversation)
       : open_(open),
         chat_template_(chat_template),
         engine_(engine),
+        reader_(reader),
         watch_(watch),
         settings_(std::move(settings)),
         conversation_(std::move(conversation)) {}
@@ -45,15 +46,19 @@ class ChatSession {
   Result<void> change_params(std::string_view assignments);
   void show_params() const;
 
+  Result<void> attach(std::string_view path);
   Result<void> message(const std::string& text);
-  Result<void> reply(std::vector<int32_t> prompt);
+  Result<prompt::PicturedPrompt> prompt() const;
+  Result<void> reply(prompt::PicturedPrompt prompt);
 
   const OpenModel& open_;
   const text::ChatTemplate& chat_template_;
   engine::Engine& engine_;
+  prompt::PictureReader* reader_;
   InterruptWatch& watch_;
   ChatSettings settings_;
   Conversation conversation_;
+  std::vector<std::string> images_;  // paths, for the next message
   uint64_t answers_ = 0;
 };
 

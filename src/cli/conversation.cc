@@ -9,7 +9,7 @@
 namespace paddock::cli {
 namespace {
 
-constexpr size_t kConversationLimit = size_t{64} << 20;  // bytes
+constexpr size_t kConversationLimit = size_t{256} << 20;  // bytes; pictures lie in it
 
 bool is_system(const Json& message) { return message.value("role", "") == "system"; }
 
@@ -17,8 +17,8 @@ bool is_system(const Json& message) { return message.value("role", "") == "syste
 
 Conversation::Conversation(std::optional<std::string> system) { reset(std::move(system)); }
 
-void Conversation::add(std::string_view role, std::string_view text) {
-  json_["messages"].push_back({{"role", role}, {"content", text}});
+void Conversation::add(std::string_view role, Json content) {
+  json_["messages"].push_back({{"role", role}, {"content", std::move(content)}});
 }
 
 void Conversation::drop_last() { json_["messages"].erase(json_["messages"].size() - 1); }

@@ -21,7 +21,7 @@ class Conversation {
   const Json& json() const { return json_; }
   size_t messages() const { return json_.at("messages").size(); }
 
-  void add(std::string_view role, std::string_view text);  // valid UTF-8
+  void add(std::string_view role, Json content);  // a text of valid UTF-8, or parts
   void drop_last();
 
   // Forgets what was said; the system message stays, or is replaced.

@@ -71,7 +71,7 @@ Result<OpenModel> open_model(const std::string& path) {
   TRY_VOID(check_vocabulary_size(text, config.vocabulary));
   engine::GenerationConfig generation = TRY(read_generation_config(checkpoint));
   OpenModel open{std::move(checkpoint), path, std::move(config), std::move(report), std::move(totals), std::move(text),
-                 std::move(generation), {}};
+                 std::move(generation), {}, {}};
   open.stop_tokens = all_stop_tokens(open);
   log_report(open);
   return open;
@@ -80,6 +80,7 @@ Result<OpenModel> open_model(const std::string& path) {
 Result<llama4::MemoryPlan> plan_for(const OpenModel& open, const ModelOptions& options, llama4::MemoryWishes wishes,
                                     const kernels::Machine& machine) {
   wishes.weight_bytes = loaded_bytes(open.totals, options.load);
+  if (open.vision) wishes.vision_bytes = vision_bytes(*open.vision, options.vision, machine);
   return llama4::plan_memory(open.config, open.totals, wishes, machine);
 }
 
@@ -100,11 +101,12 @@ size_t memory_limit(const ModelOptions& options) {
 
 std::string plan_line(const llama4::MemoryPlan& plan, const ModelOptions& options, const kernels::Machine& machine) {
   return fmt::format(
-      "needs {} bytes: weights {}{}, cache {} ({}, {} positions), scratch {}; the program holds {} already; {} "
+      "needs {} bytes: weights {}{}, cache {} ({}, {} positions), scratch {}{}; the program holds {} already; {} "
       "available; machine {}, {} threads",
       grouped(plan.total_bytes()), grouped(plan.weight_bytes), name_of(options.load), grouped(plan.cache_bytes),
       options.cache, grouped(static_cast<uint64_t>(plan.context)), grouped(plan.scratch_bytes),
-      grouped(plan.program_bytes), grouped(memory_limit(options)), machine.name(), machine.threads());
+      plan.vision_bytes > 0 ? ", pictures " + grouped(plan.vision_bytes) : "", grouped(plan.program_bytes),
+      grouped(memory_limit(options)), machine.name(), machine.threads());
 }
 
 std::map<std::string, std::string> machine_paths(const OpenModel& open, const kernels::Machine& machine) {

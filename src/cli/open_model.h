@@ -5,12 +5,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/read_ahead.h"
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
+#include "cli/eyes.h"
 #include "cli/model_text.h"
 #include "cli/options.h"
 #include "engine/generation_config.h"
@@ -29,6 +31,8 @@ struct OpenModel {
   ModelText text;
   engine::GenerationConfig generation;
   std::vector<int32_t> stop_tokens;  // that configuration, generation_config.json or tokenizer name; sorted
+
+  std::optional<OpenVision> vision;  // where somebody opened it
 
   bool is_loaded = false;              // the weights are in memory, or on their way
   std::unique_ptr<ReadAhead> reading;  // them; goes before the checkpoint

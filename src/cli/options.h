@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/eyes.h"
 #include "kernels/contracts/machine.h"
 #include "tensor/kv_row.h"
 
@@ -32,6 +33,7 @@ struct ModelOptions {
   int64_t prefill_batch = 512;           // tokens that a step computes at most
   std::optional<uint64_t> memory_limit;  // bytes; otherwise what is available
   LoadMode load = LoadMode::kMap;
+  VisionOptions vision;
 
   tensor::KvFormat cache_format() const;
 };

@@ -21,6 +21,7 @@ namespace {
 
 constexpr const char* kRunExamples = R"(Examples:
   paddock run model.gguf --prompt "The capital of France is" --max-tokens 8
+  paddock run folder/ --image photo.jpg --prompt "What is in this picture?"
   echo "Name three colours." | paddock run folder/ --chat --temperature 0.7 --seed 1
   paddock run folder/ --tokens ids.json --ignore-eos --json
 )";
@@ -34,6 +35,7 @@ struct RunOptions {
   PromptOptions encoding;
   bool chat = false;
   std::optional<std::string> system;
+  std::vector<std::string> images;
   int64_t max_tokens = 128;
   std::optional<int64_t> context;
   int64_t speculate = 0;
@@ -44,23 +46,27 @@ struct RunOptions {
   bool json = false;
 };
 
-Result<std::vector<int32_t>> chat_prompt(const RunOptions& options, const OpenModel& open, const std::string& text) {
+Result<prompt::PicturedPrompt> chat_prompt(const RunOptions& options, const OpenModel& open, const std::string& text) {
   const auto* tokenizer = TRY(require_tokenizer(open.text, open.path));
   Json messages = Json::array();
   if (options.system) messages.push_back({{"role", "system"}, {"content", replace_invalid_utf8(*options.system)}});
-  messages.push_back({{"role", "user"}, {"content", replace_invalid_utf8(text)}});
+  messages.push_back(
+      {{"role", "user"}, {"content", TRY(content_with_pictures(options.images, replace_invalid_utf8(text)))}});
   const text::ChatTemplate chat_template = TRY(read_chat_template(open.text));
   const text::RenderedText rendered = TRY(render_conversation(chat_template, messages));
-  return tokenizer->encode(rendered);
+  const auto reader = open.vision ? make_picture_reader(*open.vision, options.model.vision) : nullptr;
+  return prompt::read_pictures(messages, tokenizer->encode(rendered), reader.get(), options.model.vision.limits,
+                               options.images);
 }
 
-Result<std::vector<int32_t>> read_prompt(const RunOptions& options, const OpenModel& open) {
-  if (!options.tokens.empty()) return read_token_file(options.tokens, open.config.vocabulary);
+Result<prompt::PicturedPrompt> read_prompt(const RunOptions& options, const OpenModel& open) {
+  if (!options.tokens.empty())
+    return prompt::PicturedPrompt{TRY(read_token_file(options.tokens, open.config.vocabulary)), {}};
   TRY_VOID(require_tokenizer(open.text, open.path));
   if (!options.prompt && stdin_is_terminal()) note("Type the prompt; Ctrl-D on an empty line ends it.");
   const std::string text = options.prompt ? *options.prompt : TRY(read_input("-"));
-  if (options.chat) return chat_prompt(options, open, text);
-  return encode_prompt(open.text, open.path, text, options.encoding);
+  if (options.chat || !options.images.empty()) return chat_prompt(options, open, text);
+  return prompt::PicturedPrompt{TRY(encode_prompt(open.text, open.path, text, options.encoding)), {}};
 }
 
 // Prompt and answer, within what the user and the checkpoint allow.
@@ -127,7 +133,18 @@ void set_sinks(const RunOptions& options, Question* question) {
     question->write_token = [](int32_t token) { return print(fmt::format("{} ", token)); };
 }
 
-Result<void> run(const RunOptions& options) {
+// Embeddings of these pictures and no others; they have been decoded already.
+VisionOptions just_enough(VisionOptions options, const OpenVision& vision, const std::vector<engine::Picture>& pictures) {
+  int64_t tiles = 0;
+  for (const engine::Picture& picture : pictures) tiles += static_cast<int64_t>(picture.tile_tokens.size());
+  options.tiles_at_once = std::min(options.tiles_at_once, tiles);
+  options.kept_bytes =
+      static_cast<uint64_t>(tiles * vision.config.tokens_per_tile() * vision.config.text_width) * sizeof(float);
+  return options;
+}
+
+Result<void> run(const RunOptions& given) {
+  RunOptions options = given;
   options.verbosity.apply();
   engine::SamplingParameters greedy;
   greedy.temperature = 0;
@@ -138,17 +155,23 @@ Result<void> run(const RunOptions& options) {
   TRY_VOID(engine::check_sampling(sampling, open.config.vocabulary));
   if (!options.stop_strings.empty()) TRY_VOID(require_tokenizer(open.text, open.path));
 
-  const std::vector<int32_t> prompt = TRY(read_prompt(options, open));
+  if (!options.images.empty()) open.vision = TRY(open_vision(open, options.model.vision));
+  auto [prompt, pictures] = TRY(read_prompt(options, open));
+  if (open.vision) options.model.vision = just_enough(options.model.vision, *open.vision, pictures);
   const int64_t context = TRY(context_for(options, open, static_cast<int64_t>(prompt.size())));
   const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, context, *machine, options.speculate));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const ProcessMemory before = process_memory();
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
-  const auto engine = TRY(engine::Engine::create(model, plan, {.draft_tokens = options.speculate}));
+  Eyes eyes;
+  if (open.vision) eyes = TRY(open_eyes(open, *open.vision, options.model.vision, machine.get()));
+  const auto engine =
+      TRY(engine::Engine::create(model, plan, {.draft_tokens = options.speculate, .pictures = eyes.store}));
   if (!open.text.tokenizer) note("{}: no tokenizer: the answer is token ids without text", open.path);
 
   Question question;
   question.request.prompt = prompt;
+  question.request.pictures = std::move(pictures);
   question.request.sampling = sampling;
   question.request.max_tokens = options.max_tokens;
   if (!options.ignore_eos) question.request.stop_tokens = open.stop_tokens;
@@ -182,7 +205,10 @@ void add_run_command(CLI::App& program, Action* chosen) {
   add_prompt_options(command, &options->encoding);
   command.add_flag("--chat", options->chat, "the prompt is a user's message: put it into the model's chat format")
       ->excludes(tokens);
-  command.add_option("--system", options->system, "system message of --chat")->needs("--chat");
+  command.add_option("--system", options->system, "system message of --chat and --image")->excludes(tokens);
+  command.add_option("--image", options->images, "a picture that the user's message begins with; repeat")
+      ->allow_extra_args(false)
+      ->excludes(tokens);
   command.add_option("--max-tokens", options->max_tokens, "length of the answer at most")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
       ->capture_default_str();
@@ -201,6 +227,7 @@ void add_run_command(CLI::App& program, Action* chosen) {
   add_speculate_option(command, &options->speculate);
   add_sampling_options(command, &options->sampling);
   add_model_options(command, &options->model);
+  add_vision_options(command, &options->model.vision);
   add_verbosity(command, &options->verbosity);
   command.footer(std::string("Without --temperature the most likely token is taken each time.\n\n") + kRunExamples);
   command.callback([options, chosen] { *chosen = [options] { return run(*options); }; });

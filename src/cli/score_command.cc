@@ -7,8 +7,10 @@
 
 #include "base/new_file.h"
 #include "cli/capture.h"
+#include "cli/chat_format.h"
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/conversation.h"
 #include "cli/open_model.h"
 #include "cli/prompt.h"
 #include "cli/token_file.h"
@@ -20,6 +22,7 @@ namespace {
 constexpr const char* kScoreExamples = R"(Examples:
   paddock score model.gguf --text book.txt --json
   paddock score folder/ --tokens ids.json --logits logits.safetensors --hidden hidden.safetensors
+  paddock score folder/ --messages question-with-pictures.json --logits logits.safetensors
   paddock score folder/ --tokens long.json --logits edge.safetensors --rows 8190:8194 --cache f32
 )";
 
@@ -28,6 +31,7 @@ struct ScoreOptions {
   Verbosity verbosity;
   std::string text;
   std::string tokens;
+  std::string messages;
   PromptOptions encoding;
   std::string logits;
   std::string hidden;
@@ -35,6 +39,22 @@ struct ScoreOptions {
   bool rounded = false;
   bool json = false;
 };
+
+// A conversation in the model's chat format, up to where the answer begins.
+Result<prompt::PicturedPrompt> read_messages(const ScoreOptions& options, OpenModel* open) {
+  const auto* tokenizer = TRY(require_tokenizer(open->text, open->path));
+  const Conversation conversation = TRY(Conversation::load(options.messages));
+  const text::ChatTemplate chat_template = TRY(read_chat_template(open->text));
+  const auto tokens = tokenizer->encode(TRY(render_conversation(chat_template, conversation.json())));
+  if (!prompt::pictures_of(conversation.json()).empty())
+    open->vision = TRY(open_vision(*open, options.model.vision));
+  const auto reader = open->vision ? make_picture_reader(*open->vision, options.model.vision) : nullptr;
+  return prompt::read_pictures(conversation.json(), tokens, reader.get(), options.model.vision.limits);
+}
+
+const std::string& source_of(const ScoreOptions& options) {
+  return !options.tokens.empty() ? options.tokens : !options.messages.empty() ? options.messages : options.text;
+}
 
 Result<std::vector<int32_t>> read_text_or_tokens(const ScoreOptions& options, const OpenModel& open) {
   if (!options.tokens.empty()) return read_token_file(options.tokens, open.config.vocabulary);
@@ -73,11 +93,16 @@ Result<void> score(const ScoreOptions& options) {
   model_options.exact = !options.rounded;  // a score is a proof: only what the weights say
   const auto machine = TRY(choose_machine(model_options));
   OpenModel open = TRY(open_model(options.model.model));
-  const std::vector<int32_t> tokens = TRY(read_text_or_tokens(options, open));
+  prompt::PicturedPrompt text;
+  if (options.messages.empty())
+    text.tokens = TRY(read_text_or_tokens(options, open));
+  else
+    text = TRY(read_messages(options, &open));
+  const std::vector<int32_t>& tokens = text.tokens;
   const auto count = static_cast<int64_t>(tokens.size());
   if (count > open.config.context)
     return error(ErrorCode::kLimit, "{}: expected at most {} tokens, the context of the checkpoint, found {}",
-                 options.tokens.empty() ? options.text : options.tokens, open.config.context, count);
+                 source_of(options), open.config.context, count);
   const RowRange rows = TRY(parse_rows(options.rows, count));
   TRY_VOID(check_outputs(options));
 
@@ -87,11 +112,13 @@ Result<void> score(const ScoreOptions& options) {
   const llama4::Model model =
       TRY(load_planned(&open, options.model, plan, machine.get(), capture_bytes(open.config, wishes)));
 
+  Eyes eyes;
+  if (open.vision) eyes = TRY(open_eyes(open, *open.vision, options.model.vision, machine.get()));
   Capture capture(open.config, wishes);
   Progress progress("scoring");
   engine::ScoreSinks sinks = capture.sinks();
   sinks.progress = [&](int64_t done) { progress.show(done, count); };
-  const engine::Score result = TRY(engine::score(model, plan, tokens, sinks));
+  const engine::Score result = TRY(engine::score(model, plan, tokens, sinks, {std::move(text.pictures), eyes.store.get()}));
   progress.clear();
   if (wishes.logits) TRY_VOID(capture.write_logits(options.logits, tokens));
   if (wishes.hidden) TRY_VOID(capture.write_hidden(options.hidden, tokens));
@@ -108,6 +135,11 @@ void add_score_command(CLI::App& program, Action* chosen) {
   auto* tokens =
       command.add_option("--tokens", options->tokens, "a JSON file of token ids: [ids] or {\"tokens\": [ids]}");
   text->excludes(tokens);
+  command
+      .add_option("--messages", options->messages,
+                  "a JSON file of a conversation, as clients send it to a server: pictures as data: addresses")
+      ->excludes(text)
+      ->excludes(tokens);
   command.add_option("--logits", options->logits, "write the logits: F32 [rows, vocabulary] in safetensors");
   command.add_option("--hidden", options->hidden,
                      "write the embedding and the residual stream after each layer: F32 [layers + 1, rows, width], and "
@@ -119,10 +151,12 @@ void add_score_command(CLI::App& program, Action* chosen) {
   add_prompt_options(command, &options->encoding);
   command.add_flag("--json", options->json, "print one JSON object");
   add_model_options(command, &options->model);
+  add_vision_options(command, &options->model.vision);
   add_verbosity(command, &options->verbosity);
   command.footer(kScoreExamples);
   command.callback([options, chosen] {
-    if (options->text.empty() == options->tokens.empty()) throw CLI::ValidationError("give either --text or --tokens");
+    if (options->text.empty() && options->tokens.empty() && options->messages.empty())
+      throw CLI::ValidationError("give --text, --tokens or --messages");
     *chosen = [options] { return score(*options); };
   });
 }

@@ -190,6 +190,7 @@ Result<void> serve(ServeOptions options) {
   wishes.gate = {.loopback_only = loopback, .origins = options.allowed_origins, .allowed_hosts = options.allowed_hosts};
   wishes.version = PADDOCK_VERSION;
   wishes.stored_responses.bytes = options.stored_bytes;
+  wishes.pictures = options.model.vision.limits;
   server::Service service(std::move(wishes), std::move(models), std::move(keys), std::move(log));
   auto network = TRY(net::Server::start(network_wishes, service.callbacks()));
   service.set_network_statistics([&network] { return network->statistics(); });

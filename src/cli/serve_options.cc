@@ -95,6 +95,7 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
       ->check(CLI::IsMember({"text", "json", "none"}))
       ->capture_default_str();
   add_model_options(command, &options->model);
+  add_vision_options(command, &options->model.vision);
   add_verbosity(command, &options->verbosity);
   for (CLI::Option* option : command.get_options())
     if (!option->get_lnames().empty() && option->get_lnames().front() != "help") option->envname(variable_of(*option));

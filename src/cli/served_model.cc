@@ -23,6 +23,7 @@ struct Holder {
   OpenModel open;
   std::unique_ptr<kernels::Machine> machine;
   llama4::Model model;
+  Eyes eyes;
 };
 
 struct NamedPath {
@@ -78,17 +79,21 @@ std::shared_ptr<cache::PrefixFolder> open_prefix_folder(const Holder& holder, co
 Result<std::unique_ptr<server::LoadedModel>> serve_model(const std::string& given, const ServeOptions& options,
                                                          size_t models) {
   const NamedPath named = split_name(given);
-  auto holder = std::make_shared<Holder>(Holder{TRY(open_model(named.path)), nullptr, {}});
+  auto holder = std::make_shared<Holder>(Holder{TRY(open_model(named.path)), nullptr, {}, {}});
   TRY_VOID(require_tokenizer(holder->open.text, named.path));
+  holder->open.vision = TRY(open_vision(holder->open, options.model.vision));
   holder->machine = TRY(choose_machine(options.model));
   const llama4::MemoryPlan plan = TRY(plan_serving(holder->open, options, *holder->machine, models));
   if (!options.verbosity.quiet) note_aside(named.name + " " + plan_line(plan, options.model, *holder->machine));
   holder->model = TRY(load_planned(&holder->open, options.model, plan, holder->machine.get()));
+  if (holder->open.vision)
+    holder->eyes = TRY(open_eyes(holder->open, *holder->open.vision, options.model.vision, holder->machine.get()));
   auto engine = TRY(engine::Engine::create(holder->model, plan,
                                            {.share_prefixes = !options.no_prefix_sharing,
                                             .longest_step = options.longest_step,
                                             .prefix_folder = open_prefix_folder(*holder, options, plan, named.name),
                                             .draft_tokens = options.speculate,
+                                            .pictures = holder->eyes.store,
                                             .places = options.sequences}));
 
   auto model = std::make_unique<server::LoadedModel>();
@@ -100,6 +105,7 @@ Result<std::unique_ptr<server::LoadedModel>> serve_model(const std::string& give
   model->tokenizer = std::shared_ptr<const text::Tokenizer>(holder, &*holder->open.text.tokenizer);
   model->chat_template = std::make_shared<text::ChatTemplate>(std::move(chat_template));
   model->stop_tokens = holder->open.stop_tokens;
+  model->pictures = std::move(holder->eyes.reader);
   model->loop = std::make_unique<server::EngineLoop>(std::move(engine), options.waiting, holder);
   return model;
 }

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "cache/kv_cache.h"
+#include "engine/placed_pictures.h"
 
 namespace paddock::engine {
 namespace {
@@ -55,7 +56,7 @@ class SinkObserver : public llama4::Observer {
 }  // namespace
 
 Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, std::span<const int32_t> tokens,
-                    const ScoreSinks& sinks) {
+                    const ScoreSinks& sinks, const ScoredPictures& pictures) {
   const auto count = static_cast<int64_t>(tokens.size());
   if (count == 0) return error(ErrorCode::kInvalidArgument, "text to score: expected at least one token, found none");
   if (count > plan.context)
@@ -65,6 +66,12 @@ Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, 
       return error(ErrorCode::kInvalidArgument,
                    "text to score: expected token ids below the vocabulary of {}, found {}", model.config.vocabulary,
                    token);
+
+  TRY_VOID(PlacedPictures::check(pictures.pictures, count, pictures.store));
+  std::vector<int32_t> marked(tokens.begin(), tokens.end());
+  PlacedPictures placed(pictures.pictures, pictures.store, marked);
+  if (pictures.store != nullptr) pictures.store->begin_round();
+  while (!placed.empty() && !placed.hold(0, pictures.store)) pictures.store->advance(1, 1);
 
   cache::KvCache kv_cache(cache_shape(model.config, plan.cache), plan.cache_pages, plan.limits.tokens);
   const llama4::KvMemory memory =
@@ -84,10 +91,12 @@ Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, 
     const int64_t rows = std::min(piece, count - first);
     CHECK(sequence.extend(first + rows));
     observer.start_piece(first);
-    const llama4::StepSequence part{tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), first,
-                                    &sequence};
-    llama4::forward(model, {{&part, 1}, std::span(all_rows).first(static_cast<size_t>(rows))}, memory, &activations,
-                    observed ? &observer : nullptr);
+    std::vector<llama4::GivenRows> given;
+    const std::vector<int32_t> ids =
+        placed.fill(std::span(marked).subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), first, 0, &given);
+    const llama4::StepSequence part{ids, first, &sequence};
+    llama4::forward(model, {{&part, 1}, std::span(all_rows).first(static_cast<size_t>(rows)), given}, memory,
+                    &activations, observed ? &observer : nullptr);
     sequence.accept(first + rows);
     for (int64_t row = 0; row < rows; ++row) {
       model.machine->read(activations.logits_RV.address.plus(static_cast<size_t>(row) * logits.size() * sizeof(float)),

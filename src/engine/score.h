@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/picture_store.h"
 #include "llama4/forward.h"
 #include "llama4/memory_plan.h"
 #include "llama4/model.h"
@@ -28,8 +29,14 @@ struct Score {
   std::vector<float> nll;     // of each scored token
 };
 
+// Pictures of the text, and what makes embeddings of them.
+struct ScoredPictures {
+  std::vector<Picture> pictures;
+  PictureStore* store = nullptr;
+};
+
 // Runs the text through the model in pieces of plan.limits.tokens. Positions [0, T) must fit the plan's context.
 Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, std::span<const int32_t> tokens,
-                    const ScoreSinks& sinks = {});
+                    const ScoreSinks& sinks = {}, const ScoredPictures& pictures = {});
 
 }  // namespace paddock::engine

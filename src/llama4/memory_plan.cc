@@ -63,6 +63,7 @@ Result<MemoryPlan> plan_memory(const Config& config, const WeightTotals& totals,
   }
   plan.weight_bytes = wishes.weight_bytes > 0 ? wishes.weight_bytes : totals.bytes;
   plan.scratch_bytes = activation_bytes(config, plan.limits) + machine.private_bytes(step_shape(config, totals, plan));
+  plan.vision_bytes = wishes.vision_bytes;
   plan.program_bytes = process_memory().resident;
   return plan;
 }
@@ -78,10 +79,11 @@ size_t available_memory() {
 Result<void> require_fit(const MemoryPlan& plan, size_t available) {
   if (available == 0 || plan.total_bytes() <= available) return {};
   return error(ErrorCode::kOutOfMemory,
-               "the model needs {} bytes (weights {}, cache {} for {} positions, scratch {}), expected at "
+               "the model needs {} bytes (weights {}, cache {} for {} positions, scratch {}, pictures {}), expected at "
                "most the {} that are "
                "available; choose a smaller --context, or a smaller quantisation of the model",
-               plan.total_bytes(), plan.weight_bytes, plan.cache_bytes, plan.context, plan.scratch_bytes, available);
+               plan.total_bytes(), plan.weight_bytes, plan.cache_bytes, plan.context, plan.scratch_bytes,
+               plan.vision_bytes, available);
 }
 
 }  // namespace paddock::llama4

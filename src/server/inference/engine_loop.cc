@@ -115,6 +115,8 @@ void EngineLoop::note_status() {
     now.pools[group] = {pool.capacity(), pool.in_use() - pool.idle(), pool.idle(), cache.shape()[group].page_bytes()};
   }
   now.evictions = static_cast<int64_t>(cache.prefixes().evictions());
+  if (const engine::PictureStore* pictures = engine_->pictures())
+    now.pictures = EngineStatus::Pictures{pictures->counts(), pictures->bytes()};
   const std::lock_guard lock(mutex_);
   status_ = now;
   waiting_.store(now.waiting + static_cast<int64_t>(messages_.size()), std::memory_order_relaxed);

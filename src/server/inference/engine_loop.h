@@ -31,6 +31,11 @@ struct EngineStatus {
   int64_t running = 0;
   std::array<Pool, cache::kGroups> pools;
   int64_t evictions = 0;
+  struct Pictures {
+    engine::PictureCounts counts;
+    size_t bytes = 0;  // of embeddings
+  };
+  std::optional<Pictures> pictures;                 // where the model sees any
   std::optional<cache::PrefixFolderCounts> folder;  // where there is one; of now
 };
 

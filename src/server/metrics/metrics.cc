@@ -98,6 +98,14 @@ class Metrics::Families {
       counters("paddock_prefix_folder_pages_total", "Pages that were written to the disk, read from it, or discarded.");
   prom::Family<prom::Gauge>& folder_bytes =
       gauges("paddock_prefix_folder_bytes", "Files of keys and values that outlive the server.");
+  prom::Family<prom::Counter>& images = counters("paddock_images_total", "Pictures of requests.");
+  prom::Family<prom::Counter>& image_hits =
+      counters("paddock_image_cache_hits_total", "Pictures of requests that had been looked at before.");
+  prom::Family<prom::Counter>& image_tiles = counters("paddock_image_tiles_total", "Tiles that were looked at.");
+  prom::Family<prom::Counter>& image_seconds =
+      counters("paddock_image_encode_seconds_total", "Time that looking at them took.");
+  prom::Family<prom::Gauge>& image_bytes =
+      gauges("paddock_image_cache_bytes", "What was seen, kept for later requests.");
   prom::Family<prom::Gauge>& connections = gauges("paddock_connections", "Open connections.");
   prom::Family<prom::Gauge>& exchanges = gauges("paddock_requests_in_flight", "Requests that are being answered.");
   prom::Family<prom::Counter>& masks = counters("paddock_grammar_masks_total", "Tokens that a grammar had a say in.");
@@ -169,6 +177,13 @@ std::string Metrics::text(const ServerGauges& now) {
       families.cache_capacity.Add(layers).Set(pool.bytes);
       families.cache_used.Add(layers).Set(pool.used_bytes);
       families.cache_remembered.Add(layers).Set(pool.remembered_bytes);
+    }
+    if (const auto& pictures = one.pictures) {
+      raise(families.images.Add(model), static_cast<double>(pictures->asked));
+      raise(families.image_hits.Add(model), static_cast<double>(pictures->reused));
+      raise(families.image_tiles.Add(model), static_cast<double>(pictures->tiles));
+      raise(families.image_seconds.Add(model), pictures->seconds);
+      families.image_bytes.Add(model).Set(pictures->bytes);
     }
     if (!one.folder) continue;
     for (const auto& [what, count] :

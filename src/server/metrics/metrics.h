@@ -36,6 +36,12 @@ struct ModelGauges {
     double bytes = 0;
   };
   std::optional<Folder> folder;
+  struct Pictures {
+    int64_t asked = 0, reused = 0, tiles = 0;
+    double seconds = 0;  // of encoding
+    double bytes = 0;    // of what was seen
+  };
+  std::optional<Pictures> pictures;  // where the model sees any
 };
 
 struct ServerGauges {

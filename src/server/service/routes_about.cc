@@ -113,7 +113,8 @@ void Service::metrics(const CallPointer& call) {
                        .preemptions = status.counts.preemptions,
                        .evictions = status.evictions,
                        .pools = {},
-                       .folder = {}};
+                       .folder = {},
+                       .pictures = {}};
     for (const cache::Group group : cache::kAllGroups) {
       const EngineStatus::Pool& pool = status.pools[group];
       const auto bytes = [&](int64_t pages) {
@@ -125,6 +126,9 @@ void Service::metrics(const CallPointer& call) {
     }
     if (const auto& folder = status.folder)
       gauges.folder = {folder->written, folder->read, folder->discarded, static_cast<double>(folder->bytes)};
+    if (const auto& pictures = status.pictures)
+      gauges.pictures = {status.counts.pictures, status.counts.reused_pictures, pictures->counts.encoded_tiles,
+                         pictures->counts.seconds, static_cast<double>(pictures->bytes)};
     now.models.push_back(std::move(gauges));
   }
   if (network_) {
