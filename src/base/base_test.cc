@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/thread_pool.h"
@@ -18,6 +19,17 @@ TEST(Utf8, DecodesEveryLengthAndRefusesIllFormed) {
   EXPECT_TRUE(is_valid_utf8("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"));
   for (const char* bad : {"\x80", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5", "\xE2\x82"})
     EXPECT_FALSE(is_valid_utf8(bad));
+}
+
+TEST(Base64, ComesBackAsItWas) {
+  std::string bytes;
+  for (int length = 0; length < 300; ++length) {
+    EXPECT_EQ(decode_base64(encode_base64(bytes)), bytes);
+    bytes += static_cast<char>(length * 37);
+  }
+  EXPECT_EQ(encode_base64("hallo"), "aGFsbG8=");
+  EXPECT_EQ(decode_base64("aGFsbG8"), "hallo");
+  for (const char* wrong : {"a", "aGFsb", "a-==", "aG Fs", "aGFs\n"}) EXPECT_FALSE(decode_base64(wrong)) << wrong;
 }
 
 TEST(Utf8, ReplacesMaximalIllFormedParts) {
