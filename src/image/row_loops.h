@@ -20,9 +20,15 @@ struct RowLoops {
   void (*split)(const uint8_t* rgb, int64_t count, uint8_t* red, uint8_t* green, uint8_t* blue);
 };
 
-extern const RowLoops kPlainLoops;
+extern const RowLoops kPlainLoops;  // for any processor
+extern const RowLoops kAvx2Loops;   // for those with AVX2
 
 // The best that this processor runs.
 const RowLoops& best_loops();
+
+// Plain loops for what is left over at the end of a row: outputs from `output` on, bytes from `start` on.
+void across_from(const Filter& filter, const uint8_t* old_row, int64_t output, uint8_t* new_row);
+void down_from(const uint8_t* const* rows, const int32_t* coefficients, int64_t count, int64_t start, int64_t bytes,
+               uint8_t* new_row);
 
 }  // namespace paddock::image
