@@ -94,7 +94,7 @@ TEST(RowLoops, AcrossIsTheSameOnEveryProcessor) {
 TEST(RowLoops, DownIsTheSameOnEveryProcessorAndFollowsTheEquation) {
   std::mt19937 random(3);
   for (const auto [old_size, new_size] : kSizes) {
-    if (old_size > 4000) continue;
+    if (old_size > 1100) continue;  // the oracle reads all rows
     const Filter filter = make_filter(old_size, new_size);
     for (const int64_t bytes : {1, 3, 31, 32, 33, 63, 64, 65, 99, 3 * 336}) {
       std::vector<std::vector<uint8_t>> old_rows;
