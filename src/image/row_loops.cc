@@ -11,8 +11,10 @@ constexpr uint32_t kHalf = 1u << (kFilterBits - 1);
 
 uint8_t rounded(uint32_t sum) { return static_cast<uint8_t>(std::min((sum + kHalf) >> kFilterBits, 255u)); }
 
-void across(const Filter& filter, const uint8_t* old_row, uint8_t* new_row) {
-  across_from(filter, old_row, 0, new_row);
+void across(const Filter& filter, const uint8_t* const (&old_rows)[kRowsAtOnce],
+            uint8_t* const (&new_rows)[kRowsAtOnce]) {
+  for (int row = 0; row < kRowsAtOnce; ++row)
+    if (row == 0 || new_rows[row] != new_rows[row - 1]) across_from(filter, old_rows[row], 0, new_rows[row]);
 }
 
 void down(const uint8_t* const* rows, const int32_t* coefficients, int64_t count, int64_t bytes, uint8_t* new_row) {

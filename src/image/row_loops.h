@@ -11,9 +11,13 @@ namespace paddock::image {
 
 inline constexpr int64_t kRowMargin = 32;  // bytes that loops may write behind the end of a row of theirs
 
+inline constexpr int kRowsAtOnce = 4;
+
 struct RowLoops {
-  // One row of RGB through a filter of its width. `old_row` is read inside its old_size * 3 bytes only.
-  void (*across)(const Filter& filter, const uint8_t* old_row, uint8_t* new_row);
+  // Rows of RGB through a filter of their width, several at once so that they share its coefficients. Of each old row
+  // only its old_size * 3 bytes are read. The same row may be given more than once.
+  void (*across)(const Filter& filter, const uint8_t* const (&old_rows)[kRowsAtOnce],
+                 uint8_t* const (&new_rows)[kRowsAtOnce]);
   // `count` rows of `bytes` bytes, weighted: one output of a filter of the height.
   void (*down)(const uint8_t* const* rows, const int32_t* coefficients, int64_t count, int64_t bytes, uint8_t* new_row);
   // RGB to three planes.

@@ -18,33 +18,67 @@ PADDOCK_AVX2 inline __m256i whole_sums(__m256i high, __m256i low) {
   return _mm256_add_epi32(_mm256_slli_epi32(high, kLowBits), low);
 }
 
-// One output at a time: four pixels are twelve bytes, spread to 16 bits as R0 R1 G0 G1 B0 B1 and R2 R3 G2 G3 B2 B3.
-PADDOCK_AVX2 void across_avx2(const Filter& filter, const uint8_t* old_row, uint8_t* new_row) {
-  const __m256i spread = _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1,  //
-                                          6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
-  const __m256i high_places = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
-  const __m256i low_places = _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3);
-  const __m128i half = _mm_set1_epi32(1 << (kFilterBits - 1));
+// Four pixels of two rows, one in each half of a register.
+PADDOCK_AVX2 inline __m256i load_pixels(const uint8_t* one, const uint8_t* other) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(one))),
+                                 _mm_loadu_si128(reinterpret_cast<const __m128i*>(other)), 1);
+}
+
+// Two coefficients of 16 bits in all places.
+PADDOCK_AVX2 inline __m256i load_pair(const int16_t* pair) {
+  int both;
+  std::memcpy(&both, pair, 4);
+  return _mm256_set1_epi32(both);
+}
+
+// The fourth byte that is written belongs to the next output, or to the margin.
+PADDOCK_AVX2 inline void store_pixels(__m256i sums, uint8_t* one, uint8_t* other) {
+  const __m256i half = _mm256_set1_epi32(1 << (kFilterBits - 1));
+  const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(sums, half), kFilterBits);
+  const __m256i words = _mm256_packus_epi32(rounded, rounded);
+  const __m256i bytes = _mm256_packus_epi16(words, words);
+  const int first = _mm_cvtsi128_si32(_mm256_castsi256_si128(bytes));
+  const int second = _mm_cvtsi128_si32(_mm256_extracti128_si256(bytes, 1));
+  std::memcpy(one, &first, 4);
+  std::memcpy(other, &second, 4);
+}
+
+// One output of four rows at a time. Of four pixels, the first two are spread to 16 bits as R0 R1 G0 G1 B0 B1, then the
+// others.
+PADDOCK_AVX2 void across_avx2(const Filter& filter, const uint8_t* const (&old_rows)[kRowsAtOnce],
+                              uint8_t* const (&new_rows)[kRowsAtOnce]) {
+  static_assert(kRowsAtOnce == 4 && kTapGroup == 4);
+  const __m256i first_two =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
+  const __m256i last_two =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1));
   const int64_t groups = filter.taps / kTapGroup;
   const int16_t* halves = filter.halves.data();
   for (int64_t output = 0; output < filter.inside; ++output) {
-    const uint8_t* pixels = old_row + 3 * int64_t{filter.first[output]};
-    __m256i high = _mm256_setzero_si256(), low = _mm256_setzero_si256();
-    for (int64_t group = 0; group < groups; ++group, pixels += 3 * kTapGroup, halves += 2 * kTapGroup) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels));
-      const __m256i samples = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), spread);
-      const __m256i weights = _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
-      high = _mm256_add_epi32(high, _mm256_madd_epi16(samples, _mm256_permutevar8x32_epi32(weights, high_places)));
-      low = _mm256_add_epi32(low, _mm256_madd_epi16(samples, _mm256_permutevar8x32_epi32(weights, low_places)));
+    int64_t at = 3 * int64_t{filter.first[output]};
+    __m256i high_ab = _mm256_setzero_si256(), low_ab = high_ab, high_cd = high_ab, low_cd = high_ab;
+    for (int64_t group = 0; group < groups; ++group, at += 3 * kTapGroup, halves += 2 * kTapGroup) {
+      const __m256i ab = load_pixels(old_rows[0] + at, old_rows[1] + at);
+      const __m256i cd = load_pixels(old_rows[2] + at, old_rows[3] + at);
+      const __m256i ab_first = _mm256_shuffle_epi8(ab, first_two), ab_last = _mm256_shuffle_epi8(ab, last_two);
+      const __m256i cd_first = _mm256_shuffle_epi8(cd, first_two), cd_last = _mm256_shuffle_epi8(cd, last_two);
+      const __m256i high_first = load_pair(halves), high_last = load_pair(halves + 2);
+      const __m256i low_first = load_pair(halves + 4), low_last = load_pair(halves + 6);
+      high_ab = _mm256_add_epi32(
+          high_ab, _mm256_add_epi32(_mm256_madd_epi16(ab_first, high_first), _mm256_madd_epi16(ab_last, high_last)));
+      low_ab = _mm256_add_epi32(
+          low_ab, _mm256_add_epi32(_mm256_madd_epi16(ab_first, low_first), _mm256_madd_epi16(ab_last, low_last)));
+      high_cd = _mm256_add_epi32(
+          high_cd, _mm256_add_epi32(_mm256_madd_epi16(cd_first, high_first), _mm256_madd_epi16(cd_last, high_last)));
+      low_cd = _mm256_add_epi32(
+          low_cd, _mm256_add_epi32(_mm256_madd_epi16(cd_first, low_first), _mm256_madd_epi16(cd_last, low_last)));
     }
-    const __m256i sums = whole_sums(high, low);
-    const __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-    const __m128i rounded = _mm_srli_epi32(_mm_add_epi32(sum, half), kFilterBits);
-    const __m128i words = _mm_packus_epi32(rounded, rounded);
-    const int rgb = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
-    std::memcpy(new_row + 3 * output, &rgb, 4);  // the fourth byte belongs to the next output, or to the margin
+    store_pixels(whole_sums(high_ab, low_ab), new_rows[0] + 3 * output, new_rows[1] + 3 * output);
+    store_pixels(whole_sums(high_cd, low_cd), new_rows[2] + 3 * output, new_rows[3] + 3 * output);
   }
-  across_from(filter, old_row, filter.inside, new_row);
+  for (int row = 0; row < kRowsAtOnce; ++row)
+    if (row == 0 || new_rows[row] != new_rows[row - 1])
+      across_from(filter, old_rows[row], filter.inside, new_rows[row]);
 }
 
 // Two rows at a time, 32 bytes wide.

@@ -38,6 +38,20 @@ uint8_t expected_sample(const Filter& filter, int64_t output, const std::vector<
   return static_cast<uint8_t>(std::clamp<int64_t>((sum + 2097152) >> 22, 0, 255));
 }
 
+// One row, with others beside it.
+std::vector<uint8_t> across(const RowLoops& loops, const Filter& filter, const std::vector<uint8_t>& old_row) {
+  const std::vector<uint8_t> other(old_row.size(), 77);
+  const auto new_bytes = static_cast<size_t>(filter.new_size * 3);
+  std::vector<uint8_t> new_row(new_bytes + kRowMargin), others(new_bytes + kRowMargin);
+  const auto& o = old_row;
+  loops.across(filter, {other.data(), o.data(), o.data(), o.data()},
+               {others.data(), new_row.data(), new_row.data(), new_row.data()});
+  EXPECT_TRUE(std::all_of(others.begin(), others.begin() + static_cast<ptrdiff_t>(new_bytes),
+                          [](uint8_t byte) { return byte >= 76 && byte <= 77; }));
+  new_row.resize(new_bytes);
+  return new_row;
+}
+
 std::vector<const RowLoops*> all_loops() {
   std::vector<const RowLoops*> loops{&kPlainLoops};
   if (__builtin_cpu_supports("avx2")) loops.push_back(&kAvx2Loops);
@@ -58,8 +72,7 @@ TEST(RowLoops, AcrossFollowsTheEquation) {
     const Filter filter = make_filter(old_size, new_size);
     const std::vector<uint8_t> old_row = random_bytes(random, old_size * 3);
     for (const RowLoops* loops : all_loops()) {
-      std::vector<uint8_t> new_row(static_cast<size_t>(new_size * 3 + kRowMargin), kUntouched);
-      loops->across(filter, old_row.data(), new_row.data());
+      const std::vector<uint8_t> new_row = across(*loops, filter, old_row);
       for (int channel = 0; channel < 3; ++channel) {
         std::vector<uint8_t> old_samples;
         for (int64_t x = 0; x < old_size; ++x) old_samples.push_back(old_row[static_cast<size_t>(3 * x + channel)]);
@@ -81,12 +94,7 @@ TEST(RowLoops, AcrossIsTheSameOnEveryProcessor) {
     const std::vector<uint8_t> old_row = round % 8 == 0 ? std::vector<uint8_t>(static_cast<size_t>(old_size * 3), 255)
                                                         : random_bytes(random, old_size * 3);
     std::vector<std::vector<uint8_t>> rows;
-    for (const RowLoops* loops : all_loops()) {
-      std::vector<uint8_t> row(static_cast<size_t>(new_size * 3 + kRowMargin));
-      loops->across(filter, old_row.data(), row.data());
-      row.resize(static_cast<size_t>(new_size * 3));
-      rows.push_back(row);
-    }
+    for (const RowLoops* loops : all_loops()) rows.push_back(across(*loops, filter, old_row));
     for (const auto& row : rows) ASSERT_EQ(row, rows[0]) << old_size << " to " << new_size;
   }
 }
@@ -139,9 +147,8 @@ TEST(RowLoops, NothingIsBrighterThanWhite) {
     const Filter filter = make_filter(old_size, new_size);
     const std::vector<uint8_t> old_row(static_cast<size_t>(old_size * 3), 255);
     for (const RowLoops* loops : all_loops()) {
-      std::vector<uint8_t> row(static_cast<size_t>(new_size * 3 + kRowMargin));
-      loops->across(filter, old_row.data(), row.data());
-      EXPECT_TRUE(std::all_of(row.begin(), row.begin() + new_size * 3, [](uint8_t byte) { return byte >= 254; }));
+      const std::vector<uint8_t> row = across(*loops, filter, old_row);
+      EXPECT_TRUE(std::all_of(row.begin(), row.end(), [](uint8_t byte) { return byte >= 254; }));
     }
   }
 }
