@@ -6,6 +6,23 @@
 
 namespace paddock::image {
 
+namespace {
+
+void add_halves(Filter& filter) {
+  constexpr int32_t kLowMask = (1 << kLowBits) - 1;
+  filter.halves.resize(filter.coefficients.size() * 2);
+  for (size_t i = 0; i < filter.coefficients.size(); ++i) {
+    const size_t group = i / kTapGroup, tap = i % kTapGroup;
+    int16_t* const halves = filter.halves.data() + group * 2 * kTapGroup;
+    halves[tap] = static_cast<int16_t>(filter.coefficients[i] >> kLowBits);
+    halves[kTapGroup + tap] = static_cast<int16_t>(filter.coefficients[i] & kLowMask);
+  }
+  while (filter.inside < filter.new_size && filter.first[filter.inside] + filter.taps + 2 <= filter.old_size)
+    ++filter.inside;
+}
+
+}  // namespace
+
 Filter make_filter(int64_t old_size, int64_t new_size) {
   Filter filter{.old_size = old_size, .new_size = new_size};
   if (filter.is_identity()) return filter;
@@ -39,6 +56,7 @@ Filter make_filter(int64_t old_size, int64_t new_size) {
       filter.coefficients[output * static_cast<size_t>(filter.taps) + tap] =
           static_cast<int32_t>(weights[tap] / sum * (1 << kFilterBits) + 0.5);
   }
+  add_halves(filter);
   return filter;
 }
 

@@ -15,6 +15,8 @@
 namespace paddock::image {
 
 inline constexpr int kFilterBits = 22;
+inline constexpr int kLowBits = 12;
+inline constexpr int64_t kTapGroup = 4;
 
 struct Filter {
   int64_t old_size = 0;
@@ -24,10 +26,14 @@ struct Filter {
   std::vector<int32_t> count;         // [new_size], at least 1
   std::vector<int32_t> coefficients;  // [new_size, taps], 0 beyond the count
 
+  // For loops that multiply 16-bit numbers: k = high * 2^kLowBits + low, four of high and then four of low for each
+  // group of taps.
+  std::vector<int16_t> halves;  // [new_size, taps / kTapGroup, 2, kTapGroup]
+  // How many of the first outputs have all their taps, and two samples more, inside the old row.
+  int64_t inside = 0;
+
   bool is_identity() const { return old_size == new_size; }
 };
-
-inline constexpr int64_t kTapGroup = 4;
 
 Filter make_filter(int64_t old_size, int64_t new_size);
 

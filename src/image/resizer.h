@@ -25,6 +25,7 @@ class Resizer {
 
  private:
   const uint8_t* row_in_new_width(int64_t y);
+  uint8_t* slot(int64_t y);
 
   const Picture& picture_;
   const RowLoops& loops_;
@@ -33,7 +34,8 @@ class Resizer {
   int64_t next_ = 0;
   int64_t rows_read_ = 0;
   int64_t row_bytes_;
-  std::vector<uint8_t> kept_;           // [height_.taps, row_bytes_ + kRowMargin], a ring
+  std::vector<uint8_t> kept_;  // [slots_, row_bytes_ + kRowMargin], a ring of rows in the new width
+  int64_t slots_ = 0;
   std::vector<const uint8_t*> window_;  // the rows of one output
   std::vector<uint8_t> row_;
 };

@@ -11,7 +11,27 @@ constexpr uint32_t kHalf = 1u << (kFilterBits - 1);
 
 uint8_t rounded(uint32_t sum) { return static_cast<uint8_t>(std::min((sum + kHalf) >> kFilterBits, 255u)); }
 
-void across_outputs(const Filter& filter, const uint8_t* old_row, int64_t output, uint8_t* new_row) {
+void across(const Filter& filter, const uint8_t* const (&old_rows)[kRowsAtOnce],
+            uint8_t* const (&new_rows)[kRowsAtOnce]) {
+  for (int row = 0; row < kRowsAtOnce; ++row)
+    if (row == 0 || new_rows[row] != new_rows[row - 1]) across_from(filter, old_rows[row], 0, new_rows[row]);
+}
+
+void down(const uint8_t* const* rows, const int32_t* coefficients, int64_t count, int64_t bytes, uint8_t* new_row) {
+  down_from(rows, coefficients, count, 0, bytes, new_row);
+}
+
+void split(const uint8_t* rgb, int64_t count, uint8_t* red, uint8_t* green, uint8_t* blue) {
+  for (int64_t i = 0; i < count; ++i) {
+    red[i] = rgb[3 * i];
+    green[i] = rgb[3 * i + 1];
+    blue[i] = rgb[3 * i + 2];
+  }
+}
+
+}  // namespace
+
+void across_from(const Filter& filter, const uint8_t* old_row, int64_t output, uint8_t* new_row) {
   for (; output < filter.new_size; ++output) {
     const int32_t* const coefficients = filter.coefficients.data() + output * filter.taps;
     const uint8_t* pixel = old_row + 3 * int64_t{filter.first[output]};
@@ -28,13 +48,10 @@ void across_outputs(const Filter& filter, const uint8_t* old_row, int64_t output
   }
 }
 
-void across(const Filter& filter, const uint8_t* old_row, uint8_t* new_row) {
-  across_outputs(filter, old_row, 0, new_row);
-}
-
-void down(const uint8_t* const* rows, const int32_t* coefficients, int64_t count, int64_t bytes, uint8_t* new_row) {
+void down_from(const uint8_t* const* rows, const int32_t* coefficients, int64_t count, int64_t start, int64_t bytes,
+               uint8_t* new_row) {
   constexpr int64_t kBlock = 64;
-  for (int64_t start = 0; start < bytes; start += kBlock) {
+  for (; start < bytes; start += kBlock) {
     const int64_t length = std::min(kBlock, bytes - start);
     uint32_t sums[kBlock] = {};
     for (int64_t row = 0; row < count; ++row) {
@@ -46,18 +63,11 @@ void down(const uint8_t* const* rows, const int32_t* coefficients, int64_t count
   }
 }
 
-void split(const uint8_t* rgb, int64_t count, uint8_t* red, uint8_t* green, uint8_t* blue) {
-  for (int64_t i = 0; i < count; ++i) {
-    red[i] = rgb[3 * i];
-    green[i] = rgb[3 * i + 1];
-    blue[i] = rgb[3 * i + 2];
-  }
-}
-
-}  // namespace
-
 const RowLoops kPlainLoops{across, down, split};
 
-const RowLoops& best_loops() { return kPlainLoops; }
+const RowLoops& best_loops() {
+  static const RowLoops& best = __builtin_cpu_supports("avx2") ? kAvx2Loops : kPlainLoops;
+  return best;
+}
 
 }  // namespace paddock::image
