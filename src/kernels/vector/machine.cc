@@ -20,6 +20,7 @@ VectorMachine::VectorMachine(const Target& target, int threads, bool exact)
       target_(target),
       attention_(*target.attend, &pool_),
       rows_(*target.rows, &pool_),
+      tower_(*target.tower, *target.floats, &pool_),
       products_(&pool_, target.products),
       exact_(exact) {}
 

@@ -12,6 +12,7 @@
 #include "kernels/vector/float_kernels.h"
 #include "kernels/vector/products.h"
 #include "kernels/vector/row_operations.h"
+#include "kernels/vector/tower.h"
 
 namespace paddock::kernels {
 
@@ -21,6 +22,7 @@ struct Target {
   const FloatKernels* floats;
   const AttendKernels* attend;
   const RowKernels* rows;
+  const TowerKernels* tower;
   ProductKernels products;
 };
 
@@ -40,6 +42,12 @@ class VectorMachine : public ReferenceMachine {
   void rotate(const Rotate& op) override { rows_.rotate(op); }
   void append_kv(const AppendKv& op) override { attention_.append_kv(op); }
   void attend(const Attend& op) override { attention_.attend(op); }
+  void layer_norm(const LayerNorm& op) override { tower_.layer_norm(op); }
+  void linear(const Linear& op) override { tower_.linear(op); }
+  void attend_tiles(const AttendTiles& op) override { tower_.attend(op); }
+  size_t tile_private_bytes(int64_t inputs, int64_t head_width, int64_t tile_rows) const override {
+    return Tower::private_bytes(*target_.tower, inputs, head_width, tile_rows, threads());
+  }
 
  protected:
   void multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add) override;
@@ -58,6 +66,7 @@ class VectorMachine : public ReferenceMachine {
   const Target target_;
   PagedAttention attention_;
   RowOperations rows_;
+  Tower tower_;
   Products products_;
   bool exact_;
   std::vector<Product> batch_;  // scratch
