@@ -96,7 +96,7 @@ Result<std::optional<OpenVision>> open_vision(const OpenModel& open, const Visio
 size_t vision_bytes(const OpenVision& vision, const VisionOptions& options, const kernels::Machine& machine) {
   return vision.totals.bytes + llama4::VisionEncoder::bytes(vision.config, options.tiles_at_once) +
          llama4::VisionEncoder::private_bytes(vision.config, machine) + options.kept_bytes + kRememberedTiles +
-         image::decoding_bytes(options.limits.file);
+         static_cast<size_t>(options.decoders) * image::decoding_bytes(options.limits.file);
 }
 
 std::unique_ptr<prompt::PictureReader> make_picture_reader(const OpenVision& vision, const VisionOptions& options) {

@@ -191,6 +191,7 @@ Result<void> serve(ServeOptions options) {
   wishes.version = PADDOCK_VERSION;
   wishes.stored_responses.bytes = options.stored_bytes;
   wishes.pictures = options.model.vision.limits;
+  wishes.preparing_threads = options.model.vision.decoders;
   server::Service service(std::move(wishes), std::move(models), std::move(keys), std::move(log));
   auto network = TRY(net::Server::start(network_wishes, service.callbacks()));
   service.set_network_statistics([&network] { return network->statistics(); });
@@ -210,6 +211,7 @@ Result<void> serve(ServeOptions options) {
 
 void add_serve_command(CLI::App& program, Action* chosen) {
   auto options = std::make_shared<ServeOptions>();
+  options->model.vision.decoders = server::ServiceOptions().preparing_threads;
   options->model.cache = "f16";
   CLI::App& command = *program.add_subcommand("serve", "answer requests of OpenAI's and Anthropic's API");
   add_serve_options(command, options.get());

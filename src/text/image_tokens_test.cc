@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "text/load_tokenizer.h"
 #include "text/test_data.h"
 
