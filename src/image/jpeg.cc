@@ -92,12 +92,11 @@ bool read_header(JpegReader& reader, std::span<const std::byte> file) {
   return true;
 }
 
-// Four components to three, in place: the amount of ink that is missing, times the amount of black that is missing. An
-// Adobe marker says that exactly this is stored.
-void cmyk_to_rgb(uint8_t* row, int64_t count, bool stored_inverted) {
+// The amount of ink that is missing, times the amount of black that is missing. An Adobe marker says that exactly this
+// is stored. The two may overlap where `rgb` does not lie behind `cmyk`.
+void cmyk_to_rgb(const uint8_t* cmyk, int64_t count, bool stored_inverted, uint8_t* rgb) {
   const uint8_t flip = stored_inverted ? 0 : 255;
-  const uint8_t* cmyk = row;
-  for (uint8_t* rgb = row; count > 0; --count, cmyk += 4, rgb += 3) {
+  for (; count > 0; --count, cmyk += 4, rgb += 3) {
     const int light = cmyk[3] ^ flip;
     for (int channel = 0; channel < 3; ++channel) {
       const int taken = (255 - (cmyk[channel] ^ flip)) * light + 128;
@@ -129,13 +128,11 @@ void take_rows(j_decompress_ptr info, const JpegRows& rows) {
       line += static_cast<int>(jpeg_read_scanlines(info, lines + line, static_cast<JDIMENSION>(count - line)));
     if (!rows.strip) continue;
     if (info->output_components == 4) {
-      for (int line = 0; line < count; ++line) {
-        cmyk_to_rgb(lines[line], width, info->saw_Adobe_marker);
-        put_rows(lines[line], {width, 1}, first + line, rows.placement, *rows.picture);
-      }
-    } else {
-      put_rows(rows.strip, {width, count}, first, rows.placement, *rows.picture);
+      // The strip becomes one of RGB: each row lies at or before where its components are.
+      for (int line = 0; line < count; ++line)
+        cmyk_to_rgb(lines[line], width, info->saw_Adobe_marker, rows.strip + line * width * 3);
     }
+    put_rows(rows.strip, {width, count}, first, rows.placement, *rows.picture);
   }
   jpeg_finish_decompress(info);  // reads up to the end mark, which has to be there
 }

@@ -20,7 +20,9 @@ struct Limits {
 // Refuses a size that is empty or beyond the limits. `format` names the file's format in the error.
 Result<void> check_size(Size size, const Limits& limits, const char* format);
 
-// The memory that decode() takes at most at one time, its result included and the file itself not.
+// The memory that decode() takes at most at one time, its result included and the file itself not. One attack is beyond
+// it: a lossless WebP of a megapixel or more can be made to have 65,536 groups of codes, of which libwebp keeps up to
+// 20 KB each.
 size_t decoding_bytes(const Limits& limits);
 
 }  // namespace paddock::image

@@ -31,6 +31,14 @@ class Tiff {
   bool big_;
 };
 
+// Pixels that lie apart, next to each other. Four bytes are moved at once where the fourth is written again by the next
+// pixel and, in all but the last column, exists.
+void gather(const uint8_t* from, int64_t apart, int64_t count, bool last_column, uint8_t* to) {
+  if (!last_column)
+    for (; count > 1; --count, from += apart, to += 3) std::memcpy(to, from, 4);
+  for (; count > 0; --count, from += apart, to += 3) std::memcpy(to, from, 3);
+}
+
 }  // namespace
 
 int read_orientation(std::span<const std::byte> exif) {
@@ -85,17 +93,20 @@ void put_rows(const uint8_t* rgb, Size size, int64_t y, const Placement& placeme
       std::memcpy(first + row * placement.down, rgb + row * size.width * 3, static_cast<size_t>(size.width) * 3);
     return;
   }
-  const auto put = [&](int64_t column, int64_t row) {
-    std::memcpy(first + column * placement.across + row * placement.down, rgb + (row * size.width + column) * 3, 3);
-  };
   // Neighbours in the picture are written together: a transposed picture takes its columns from the rows at hand.
   if (std::abs(placement.down) == 3) {
-    for (int64_t column = 0; column < size.width; ++column)
-      for (int64_t row = 0; row < size.height; ++row) put(column, row);
-  } else {
-    for (int64_t row = 0; row < size.height; ++row)
-      for (int64_t column = 0; column < size.width; ++column) put(column, row);
+    const bool rows_back = placement.down < 0;
+    const uint8_t* const first_row = rgb + (rows_back ? (size.height - 1) * size.width * 3 : 0);
+    const int64_t to_next_row = (rows_back ? -size.width : size.width) * 3;
+    for (int64_t column = 0; column < size.width; ++column) {
+      uint8_t* const to = first + column * placement.across + (rows_back ? (size.height - 1) * placement.down : 0);
+      gather(first_row + column * 3, to_next_row, size.height, column + 1 == size.width, to);
+    }
+    return;
   }
+  for (int64_t row = 0; row < size.height; ++row)
+    for (int64_t column = 0; column < size.width; ++column)
+      std::memcpy(first + column * placement.across + row * placement.down, rgb + (row * size.width + column) * 3, 3);
 }
 
 }  // namespace paddock::image
