@@ -116,7 +116,7 @@ TEST_P(Pictures, FilesBecomeTheSameTokens) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Pictures, testing::Values("t1", "t2", "t5", "mixed"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& test) { return test.param; });
 
 }  // namespace
 }  // namespace paddock::test

@@ -141,7 +141,8 @@ TEST_F(ServePictures, ManyAtOnceSeeWhatEachSeesAlone) {
 
 TEST_F(ServePictures, WhatIsNoPictureIsRefusedAndTheServerGoesOn) {
   std::ifstream index(vision() / "images/bad/index.json");
-  for (const auto& [name, about] : Json::parse(index).items()) {
+  const Json all = Json::parse(index);
+  for (const auto& [name, about] : all.items()) {
     if (!about.at("must_refuse").get<bool>()) continue;
     const Json error = refused(look({words("What?"), part(url("bad/" + name))}));
     EXPECT_EQ(error["param"], "messages[0].content[1]") << name;

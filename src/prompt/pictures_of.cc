@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/base64.h"
+#include "base/utf8.h"
 
 namespace paddock::prompt {
 namespace {
@@ -51,7 +52,7 @@ Result<std::string> read_data_url(std::string_view url, std::string_view path) {
   if (!url.starts_with("data:") || comma == std::string_view::npos || !url.substr(0, comma).ends_with(";base64"))
     return error(ErrorCode::kInvalidArgument,
                  "{}: expected a picture as data:image/png;base64,…, found \"{}\"; send its bytes in the request", path,
-                 url.substr(0, 32));
+                 replace_invalid_utf8(url.substr(0, 32)));
   auto bytes = decode_base64(url.substr(comma + 1));
   if (!bytes)
     return error(ErrorCode::kInvalidArgument,

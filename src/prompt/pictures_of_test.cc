@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
+
 namespace paddock::prompt {
 namespace {
 
@@ -44,8 +46,14 @@ TEST(PicturesOf, ReadsDataAddresses) {
   }
 }
 
+TEST(PicturesOf, ErrorsAreCutBetweenCharacters) {
+  const auto read = read_data_url(std::string(31, 'x') + "\u00e9", "x");
+  ASSERT_FALSE(read);
+  EXPECT_TRUE(is_valid_utf8(read.error().message)) << read.error().message;
+}
+
 TEST(PicturesOf, AFileBecomesAPartAndComesBack) {
-  for (const std::string file : {std::string(), std::string("a"), std::string("ab"), std::string("abc\0\xff", 5)}) {
+  for (const std::string& file : {std::string(), std::string("a"), std::string("ab"), std::string("abc\0\xff", 5)}) {
     const Json messages = {{{"role", "user"}, {"content", {picture_part(file)}}}};
     const auto sources = pictures_of(messages);
     ASSERT_EQ(sources.size(), 1u);

@@ -48,7 +48,7 @@ TEST_F(ImageTokensTest, RowsAreJoinedAndClosed) {
   const std::string p = "<|patch|><|patch|>", x = "<|tile_x_separator|>", y = "<|tile_y_separator|>";
   EXPECT_EQ(expanded({{2, 2}}, "<|image|>"), "<|image_start|>" + p + x + p + y + p + x + p + y + "<|image|>" + p +
                                                  "<|image_end|>");
-  EXPECT_EQ(places_, (std::vector<std::vector<int64_t>>{{1, 4, 7, 10, 13}}));
+  EXPECT_EQ(places_, (std::vector<std::vector<int64_t>>{{1, 4, 7, 10, 14}}));
   EXPECT_EQ(expanded({{1, 2}}, "<|image|>"), "<|image_start|>" + p + x + p + y + "<|image|>" + p + "<|image_end|>");
   EXPECT_EQ(expanded({{2, 1}}, "<|image|>"), "<|image_start|>" + p + y + p + y + "<|image|>" + p + "<|image_end|>");
 }
