@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 #include <future>
 
@@ -137,6 +138,32 @@ TEST_F(ServePictures, ManyAtOnceSeeWhatEachSeesAlone) {
     answers.push_back(std::async(std::launch::async, [&] { return server_->text_of(request); }));
   for (size_t index = 0; index < requests.size(); ++index)
     EXPECT_EQ(answers[index].get(), alone.text_of(requests[index])) << index;
+}
+
+// What outlives a server is a prompt's beginning up to its first picture, so that another one is never taken for it.
+TEST_F(ServePictures, PrefixesThatOutliveAServerEndAtAPicture) {
+  ScratchFolder other;
+  const Arguments folder = {"--prefix-folder", other.path("prefixes"), "--model",
+                            "seer=" + (vision() / "tiny-vision").string(), "--cache-bytes", "8000000"};
+  const auto question = [&](const std::string& name) {
+    return look({words(std::string(300, 'a')), part(url(name)), words(std::string(300, 'b'))});
+  };
+  {
+    RunningServer before(other, folder);
+    before.text_of(question("p56x56.png"));
+    before.program().send_signal(SIGTERM);
+    ASSERT_EQ(before.program().finish().status, 0);
+  }
+  RunningServer after(other, folder);
+  for (const char* name : {"p50x40.png", "p56x56.png"}) {
+    const net::TestResponse response = after.post("/v1/chat/completions", question(name));
+    ASSERT_EQ(response.status, 200) << response.body;
+    const Json answer = Json::parse(response.body);
+    const int64_t cached = answer["usage"]["prompt_tokens_details"]["cached_tokens"];
+    EXPECT_GE(cached, 128) << "pages before the picture are kept over the restart";
+    EXPECT_LT(cached, 160) << "nothing of another picture, or after it";
+    EXPECT_EQ(answer["choices"][0]["message"]["content"].dump(), server_->text_of(question(name)));
+  }
 }
 
 TEST_F(ServePictures, WhatIsNoPictureIsRefusedAndTheServerGoesOn) {
