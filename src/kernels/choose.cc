@@ -12,6 +12,7 @@
 #include "kernels/contracts/likelihoods.h"
 #include "kernels/cpu/features.h"
 #include "kernels/reference/machine.h"
+#include "kernels/reference/training/trainer.h"
 #include "kernels/vector/likelihood_kernels.h"
 #include "kernels/vector/machine.h"
 
@@ -91,6 +92,14 @@ Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads
   place_memory(threads);
   if (!choice->target) return std::make_unique<ReferenceMachine>(threads);
   return std::make_unique<VectorMachine>(*choice->target, threads, exact);
+}
+
+Result<std::unique_ptr<Trainer>> make_trainer(std::string_view name, int threads) {
+  const std::vector<std::string> available = available_machines();
+  if (!name.empty() && name != "auto" && std::ranges::find(available, name) == available.end())
+    return error(ErrorCode::kInvalidArgument, "machine: expected auto or one of {}, found \"{}\"",
+                 fmt::join(available, ", "), name);
+  return std::make_unique<ReferenceTrainer>(threads);
 }
 
 // Not a part of the machine, because nobody can tell them apart by what they give.

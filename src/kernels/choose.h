@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "kernels/contracts/machine.h"
+#include "kernels/contracts/training/trainer.h"
 
 namespace paddock::kernels {
 
@@ -18,5 +19,8 @@ std::vector<std::string> available_machines();
 // `name` empty or "auto": the best available. `threads` 0: one for each processor. An unknown name is an error that
 // lists the known. `exact`: activations stay float32 in products with quantised weights too.
 Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads, bool exact = false);
+
+// What trains beside a machine of that name: takes the same names.
+Result<std::unique_ptr<Trainer>> make_trainer(std::string_view name, int threads);
 
 }  // namespace paddock::kernels

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/parameters.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+
+namespace paddock::train {
+namespace {
+
+constexpr int64_t kFloatsOfALine = 16;  // parameters begin at cache lines
+
+}  // namespace
+
+size_t ParameterList::add(std::string name, tensor::Shape shape) {
+  const int64_t count = tensor::count(shape);
+  const bool decays = shape.size() > 1;
+  all_.push_back({std::move(name), std::move(shape), floats_, count, decays});
+  floats_ += (count + kFloatsOfALine - 1) / kFloatsOfALine * kFloatsOfALine;
+  return all_.size() - 1;
+}
+
+MlpParameters ParameterList::add_mlp(const std::string& prefix, int64_t width, int64_t inner) {
+  MlpParameters mlp;
+  mlp.gate = add(prefix + "gate_proj.weight", {inner, width});
+  mlp.up = add(prefix + "up_proj.weight", {inner, width});
+  mlp.down = add(prefix + "down_proj.weight", {width, inner});
+  return mlp;
+}
+
+ParameterList ParameterList::of(const llama4::Config& config, const std::string& prefix) {
+  ParameterList list;
+  const int64_t width = config.width, queries = config.query_heads * config.head_width,
+                keys = config.kv_heads * config.head_width;
+  const char* const feed_forward = config.architecture == "llama4" ? "feed_forward." : "mlp.";
+  list.embedding = list.add(prefix + "model.embed_tokens.weight", {config.vocabulary, width});
+  for (size_t index = 0; index < config.layers.size(); ++index) {
+    const std::string start = fmt::format("{}model.layers.{}.", prefix, index);
+    LayerParameters layer;
+    layer.attention_norm = list.add(start + "input_layernorm.weight", {width});
+    layer.q = list.add(start + "self_attn.q_proj.weight", {queries, width});
+    layer.k = list.add(start + "self_attn.k_proj.weight", {keys, width});
+    layer.v = list.add(start + "self_attn.v_proj.weight", {keys, width});
+    layer.o = list.add(start + "self_attn.o_proj.weight", {width, queries});
+    layer.feed_forward_norm = list.add(start + "post_attention_layernorm.weight", {width});
+    if (config.layers[index].moe) {
+      const int64_t inner = config.expert_width;
+      layer.router = list.add(start + feed_forward + "router.weight", {config.experts, width});
+      layer.mlp = list.add_mlp(start + feed_forward + "shared_expert.", width, inner);
+      layer.experts_gate_up = list.add(start + feed_forward + "experts.gate_up_proj", {config.experts, width, 2 * inner});
+      layer.experts_down = list.add(start + feed_forward + "experts.down_proj", {config.experts, inner, width});
+    } else {
+      layer.mlp = list.add_mlp(start + feed_forward, width, config.dense_width);
+    }
+    list.layers.push_back(layer);
+  }
+  list.final_norm = list.add(prefix + "model.norm.weight", {width});
+  list.head = config.tied_head ? list.embedding : list.add(prefix + "lm_head.weight", {config.vocabulary, width});
+  return list;
+}
+
+kernels::Address ParameterList::address(size_t index, kernels::Address base) const {
+  return base.plus(static_cast<size_t>(all_[index].offset) * sizeof(float));
+}
+
+kernels::Plane ParameterList::plane(size_t index, kernels::Address base) const {
+  const tensor::Shape& shape = all_[index].shape;
+  CHECK(shape.size() == 2);
+  return kernels::Plane::of(address(index, base), shape[0], shape[1]);
+}
+
+kernels::Plane ParameterList::plane(size_t index, int64_t expert, kernels::Address base) const {
+  const tensor::Shape& shape = all_[index].shape;
+  CHECK(shape.size() == 3 && expert < shape[0]);
+  return kernels::Plane::of(
+      address(index, base).plus(static_cast<size_t>(expert * shape[1] * shape[2]) * sizeof(float)), shape[1], shape[2]);
+}
+
+}  // namespace paddock::train

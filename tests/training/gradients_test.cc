@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole models against float64: losses, logits and the gradient of every parameter.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/mapped_file.h"
+#include "kernels/choose.h"
+#include "tests/training/trained.h"
+
+namespace paddock::test {
+namespace {
+
+constexpr double kGradientTolerance = 3e-5, kLossTolerance = 1e-5, kLogitsTolerance = 5e-5;
+
+Json json_of(const std::filesystem::path& path) {
+  return parse_json(read_text_file(path).value(), path.string()).value();
+}
+
+class GradientsTest : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    const auto reference = training_reference();
+    if (!reference) GTEST_SKIP() << "the reference set is not here; PADDOCK_REFERENCE names its folder";
+    folder_ = *reference;
+  }
+
+  void expect_gradients(const Trained& model, const std::filesystem::path& file) {
+    const auto golden = open_file(file);
+    ASSERT_NE(golden, nullptr);
+    ASSERT_EQ(golden->tensors().size(), model.bench->tensors().size());
+    double worst = 0;
+    for (const train::TrainedTensor& tensor : model.bench->tensors()) {
+      const Floats want = floats_of(*golden, tensor.name);
+      EXPECT_EQ(want.shape, tensor.shape) << tensor.name;
+      const double found = relative_difference(model.gradient(tensor), want.values);
+      EXPECT_LE(found, kGradientTolerance) << tensor.name;
+      worst = std::max(worst, found);
+    }
+    RecordProperty(file.filename().string(), std::to_string(worst));
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_P(GradientsTest, OfWholeModelsWithAndWithoutBalance) {
+  for (const std::string name : {"micro", "micro-interleaved"}) {
+    const auto model = Trained::load(folder_ / name, GetParam());
+    ASSERT_NE(model, nullptr);
+    const auto batches = open_file(folder_ / name / "batches.safetensors");
+    const Json golden = json_of(folder_ / name / "golden.json");
+    const train::Batch batch = batch_of(*batches);
+    struct Case {
+      const char *file, *loss;
+      float balance, z;
+    };
+    for (const Case& one : {Case{"grads", "loss", 0, 0}, Case{"grads_aux", "loss_aux", 0.01f, 0},
+                            Case{"grads_aux_z", "loss_aux_z", 0.01f, 0.001f}})
+      for (const bool recompute : {false, true}) {
+        model->bench->clear_gradients();
+        const train::PassResult result =
+            model->run(batch, {.balance_weight = one.balance, .z_weight = one.z}, recompute);
+        EXPECT_NEAR(result.loss, golden.at(one.loss).get<double>(), kLossTolerance) << name << " " << one.file;
+        EXPECT_EQ(result.targets, golden.at("targets").get<int64_t>());
+        EXPECT_NEAR(result.balance, golden.at("aux_loss").get<double>(), kLossTolerance);
+        EXPECT_NEAR(result.z, golden.at("z_loss").get<double>(), 10 * kLossTolerance);
+        for (const auto& [layer, counts] : golden.at("tokens_per_expert").items())
+          EXPECT_EQ(result.tokens_per_expert.at(std::stoul(layer)), counts.get<std::vector<int64_t>>());
+        expect_gradients(*model, folder_ / name / (std::string(one.file) + ".safetensors"));
+      }
+    const double norm =
+        std::sqrt(model->trainer->sum_of_squares(model->bench->gradients(), model->bench->floats()));
+    EXPECT_NEAR(norm, golden.at("gradient_norm_aux_z").get<double>(), 1e-4);
+  }
+}
+
+TEST_P(GradientsTest, LogitsAreThoseOfTheReference) {
+  for (const std::string name : {"micro", "micro-interleaved"}) {
+    const auto model = Trained::load(folder_ / name, GetParam());
+    ASSERT_NE(model, nullptr);
+    const train::Batch batch = batch_of(*open_file(folder_ / name / "batches.safetensors"));
+    std::vector<float> logits;
+    const train::PassResult result =
+        model->run(batch, {.gradients = false}, false, [&](int64_t first, const kernels::Rows& rows) {
+          EXPECT_EQ(static_cast<int64_t>(logits.size()), first * rows.width);
+          const auto piece = model->bench->read(rows.address, rows.rows * rows.width);
+          logits.insert(logits.end(), piece.begin(), piece.end());
+        });
+    const auto golden = open_file(folder_ / name / "forward.safetensors");
+    const auto want = floats_of(*golden, "logits").values;
+    ASSERT_EQ(logits.size(), want.size());
+    for (size_t index = 0; index < want.size(); ++index) ASSERT_NEAR(logits[index], want[index], kLogitsTolerance);
+    const auto losses = floats_of(*golden, "token_loss").values;
+    for (size_t index = 0; index < losses.size(); ++index)
+      EXPECT_NEAR(result.token_losses[index], losses[index], kLogitsTolerance) << index;
+  }
+}
+
+// Twenty steps, losses before each: what a single step cannot see.
+TEST_P(GradientsTest, TwentyStepsOfAdamW) {
+  if (GetParam() != "reference" && kernels::make_trainer(GetParam(), 1).value()->name() == "reference")
+    GTEST_SKIP() << "trains as the reference does";
+  for (const std::string name : {"micro", "micro-interleaved"})
+    for (const std::string kind : {"ce", "ce_aux_z"}) {
+      const auto model = Trained::load(folder_ / name, GetParam());
+      ASSERT_NE(model, nullptr);
+      const auto batches = open_file(folder_ / name / "batches.safetensors");
+      const Json golden = json_of(folder_ / name / "golden.json").at("training").at(kind);
+      const int64_t floats = model->bench->floats();
+      const auto moments = [&] { return model->machine->allocate(static_cast<size_t>(floats) * sizeof(float)).value(); };
+      const kernels::Buffer first = moments(), second = moments();
+      const bool balanced = kind != "ce";
+      for (int64_t step = 0; step < 20; ++step) {
+        model->bench->clear_gradients();
+        const train::PassResult result =
+            model->run(batch_of(*batches, step % 5),
+                       {.balance_weight = balanced ? 0.01f : 0, .z_weight = balanced ? 0.001f : 0});
+        EXPECT_NEAR(result.loss, golden.at("losses").at(static_cast<size_t>(step)).get<double>(), 3e-5)
+            << name << " " << kind << " step " << step;
+        const double norm = std::sqrt(model->trainer->sum_of_squares(model->bench->gradients(), floats));
+        for (const train::TrainedTensor& tensor : model->bench->tensors()) {
+          const size_t offset = static_cast<size_t>(tensor.offset) * sizeof(float);
+          model->trainer->adamw({.weights = model->bench->trained_weights().plus(offset),
+                                 .gradients = model->bench->gradients().plus(offset),
+                                 .first_moments = first.address().plus(offset),
+                                 .second_moments = second.address().plus(offset),
+                                 .count = tensor.count,
+                                 .step = step + 1,
+                                 .rate = 1e-3,
+                                 .decay = tensor.decays ? 0.1 : 0,
+                                 .clip = std::min(1.0, 1.0 / (norm + 1e-6))});
+        }
+      }
+    }
+}
+
+TEST_P(GradientsTest, OfLowRankUpdates) {
+  for (const std::string layout : {"lora", "lora/peft-0.18-layout"}) {
+    const auto model = Trained::load(folder_ / "micro", GetParam(), 2, folder_ / layout);
+    ASSERT_NE(model, nullptr);
+    const train::Batch batch = batch_of(*open_file(folder_ / "micro" / "batches.safetensors"));
+    const Json golden = json_of(folder_ / "lora" / "golden.json");
+    const train::PassResult result = model->run(batch, {});
+    EXPECT_NEAR(result.loss, golden.at("loss").get<double>(), kLossTolerance);
+    if (layout != "lora") continue;
+    expect_gradients(*model, folder_ / "lora" / "grads.safetensors");
+  }
+}
+
+TEST_P(GradientsTest, OfDistillation) {
+  const auto teacher = open_file(folder_ / "distill" / "teacher.safetensors");
+  ASSERT_NE(teacher, nullptr);
+  const auto ids = integers_of(*teacher, "ids");
+  const auto logprobs = floats_of(*teacher, "logprobs").values, tails = floats_of(*teacher, "tail_logprob").values;
+  const auto model = Trained::load(folder_ / "distill" / "student", GetParam());
+  ASSERT_NE(model, nullptr);
+  const train::Batch batch = batch_of(*open_file(folder_ / "distill" / "batch.safetensors"));
+  const Json cases = json_of(folder_ / "distill" / "golden.json").at("cases");
+  ASSERT_FALSE(cases.empty());
+  for (const Json& one : cases) {
+    model->bench->clear_gradients();
+    const train::TeacherSays says{.ids = ids,
+                                  .logprobs = logprobs,
+                                  .tails = tails,
+                                  .kept = 8,
+                                  .temperature = one.at("T"),
+                                  .alpha = one.at("alpha")};
+    const train::PassResult result = model->run(batch, {.teacher = says});
+    EXPECT_NEAR(result.loss, one.at("loss").get<double>(), kLossTolerance);
+    EXPECT_NEAR(result.divergence, one.at("kd_with_T2").get<double>(), kLossTolerance);
+    if (one.contains("grads")) expect_gradients(*model, folder_ / "distill" / one.at("grads").get<std::string>());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Machines, GradientsTest, testing::ValuesIn(kernels::available_machines()),
+                         [](const auto& test) { return test.param; });
+
+}  // namespace
+}  // namespace paddock::test
