@@ -15,6 +15,7 @@
 #include "kernels/reference/training/trainer.h"
 #include "kernels/vector/likelihood_kernels.h"
 #include "kernels/vector/machine.h"
+#include "kernels/vector/trainer.h"
 
 namespace paddock::kernels {
 namespace {
@@ -96,9 +97,14 @@ Result<std::unique_ptr<Machine>> make_machine(std::string_view name, int threads
 
 Result<std::unique_ptr<Trainer>> make_trainer(std::string_view name, int threads) {
   const std::vector<std::string> available = available_machines();
-  if (!name.empty() && name != "auto" && std::ranges::find(available, name) == available.end())
+  const std::string wanted(name.empty() || name == "auto" ? available.back() : name);
+  if (std::ranges::find(available, wanted) == available.end())
     return error(ErrorCode::kInvalidArgument, "machine: expected auto or one of {}, found \"{}\"",
                  fmt::join(available, ", "), name);
+  if (wanted == "avx2" || wanted == "avxvnni")
+    return std::make_unique<VectorTrainer>("avx2", avx2::kTrainingKernels, threads);
+  if (wanted == "avx512" || wanted == "amx")
+    return std::make_unique<VectorTrainer>("avx512", avx512::kTrainingKernels, threads);
   return std::make_unique<ReferenceTrainer>(threads);
 }
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The inner loops of training, one table for each target. Matrices are packed in panels: of A [depth][panel_rows], of B
+// [depth][panel_columns], zeros where a panel is not full.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace paddock::kernels {
+
+// Numbers of a matrix from one place on: (row, column) at from[row * row_stride + column * column_stride].
+struct StridedFloats {
+  const float* from;
+  int64_t row_stride, column_stride;
+};
+
+struct TrainingKernels {
+  const char* name;
+  int64_t panel_rows, panel_columns;
+  int64_t depth_step;    // a packed depth is a multiple of it
+  size_t number_bytes;   // of a packed number
+
+  // One panel: `rows` (or `columns`) of it exist, `depth` numbers each.
+  void (*pack_rows)(const StridedFloats& a, int64_t rows, int64_t depth, void* packed);
+  void (*pack_columns)(const StridedFloats& b, int64_t columns, int64_t depth, void* packed);
+  // c[row][column] = (or +=) scale * the product of the panels, row_panels of A in a row and one of B. Only `rows` and
+  // `columns` of c exist; rows lie `stride` apart.
+  void (*multiply)(const void* a, const void* b, int64_t depth, int64_t rows, int64_t columns, float scale, bool add,
+                   float* c, int64_t stride);
+
+  // Rows of numbers. [a | b] of `width` each: h = silu(a) b; and with dh: (a, b) become their gradients.
+  void (*silu_product)(const float* a, const float* b, int64_t width, float* inner);
+  void (*silu_product_backward)(float* a, float* b, const float* dinner, int64_t width);
+  // sum of exp(x - largest), where `largest` is the greatest of them.
+  double (*exponential_sum)(const float* x, int64_t count, float* largest);
+  // x = weight * exp(x - shift)
+  void (*scaled_exponential)(float* x, int64_t count, float shift, float weight);
+};
+
+// Call only where the processor has the feature.
+namespace avx2 {
+extern const TrainingKernels kTrainingKernels;
+}
+namespace avx512 {
+extern const TrainingKernels kTrainingKernels;
+}
+
+}  // namespace paddock::kernels

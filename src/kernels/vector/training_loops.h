@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The loops of training for registers of one width. `Lanes` is of an unnamed namespace, so that each file has its own.
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/vector/exponential.h"
+#include "kernels/vector/training_kernels.h"
+
+namespace paddock::kernels {
+
+// kRows x kVectors registers hold sums.
+template <typename Lanes, int kRows, int kVectors>
+struct TrainingLoops {
+  using Floats = typename Lanes::Floats;
+  static constexpr int64_t kWidth = Lanes::kCount, kColumns = kVectors * kWidth;
+
+  // packed[k][lane] = from[lane * stride + k * step], for `count` of kPanel lanes
+  template <int64_t kPanel>
+  static void pack(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* packed) {
+    if (count < kPanel) std::memset(packed, 0, static_cast<size_t>(depth * kPanel) * sizeof(float));
+    if (stride == 1) {
+      for (int64_t k = 0; k < depth; ++k, from += step, packed += kPanel)
+        std::memcpy(packed, from, static_cast<size_t>(count) * sizeof(float));
+      return;
+    }
+    // Few lanes at a time, so that the lines they are read from stay in the cache until they are used up.
+    constexpr int64_t kLanesAtOnce = 8;
+    for (int64_t first = 0; first < count; first += kLanesAtOnce) {
+      const int64_t lanes = std::min(kLanesAtOnce, count - first);
+      const float* row = from + first * stride;
+      float* to = packed + first;
+      if (lanes == kLanesAtOnce)
+        for (int64_t k = 0; k < depth; ++k)
+          for (int64_t lane = 0; lane < kLanesAtOnce; ++lane) to[k * kPanel + lane] = row[lane * stride + k * step];
+      else
+        for (int64_t k = 0; k < depth; ++k)
+          for (int64_t lane = 0; lane < lanes; ++lane) to[k * kPanel + lane] = row[lane * stride + k * step];
+    }
+  }
+
+  static void pack_rows(const StridedFloats& a, int64_t rows, int64_t depth, void* packed) {
+    pack<kRows>(a.from, a.row_stride, a.column_stride, rows, depth, static_cast<float*>(packed));
+  }
+  static void pack_columns(const StridedFloats& b, int64_t columns, int64_t depth, void* packed) {
+    pack<kColumns>(b.from, b.column_stride, b.row_stride, columns, depth, static_cast<float*>(packed));
+  }
+
+  static void multiply_panels(const float* a, const float* b, int64_t depth, Floats (&sums)[kRows][kVectors]) {
+    for (auto& row : sums)
+      for (Floats& sum : row) sum = Lanes::zero();
+    for (int64_t k = 0; k < depth; ++k, a += kRows, b += kColumns) {
+      Floats columns[kVectors];
+#pragma GCC unroll 4
+      for (int vector = 0; vector < kVectors; ++vector) columns[vector] = Lanes::load(b + vector * kWidth);
+#pragma GCC unroll 16
+      for (int row = 0; row < kRows; ++row) {
+        const Floats factor = Lanes::set(a[row]);
+#pragma GCC unroll 4
+        for (int vector = 0; vector < kVectors; ++vector)
+          sums[row][vector] = Lanes::multiply_add(factor, columns[vector], sums[row][vector]);
+      }
+    }
+  }
+
+  static void multiply(const void* a, const void* b, int64_t depth, int64_t rows, int64_t columns, float scale,
+                       bool add, float* c, int64_t stride) {
+    Floats sums[kRows][kVectors];
+    multiply_panels(static_cast<const float*>(a), static_cast<const float*>(b), depth, sums);
+    const Floats factor = Lanes::set(scale);
+#pragma GCC unroll 16
+    for (int row = 0; row < kRows; ++row) {
+      if (row >= rows) break;
+#pragma GCC unroll 4
+      for (int vector = 0; vector < kVectors; ++vector) {
+        const int64_t left = columns - vector * kWidth;
+        if (left <= 0) break;
+        float* to = c + row * stride + vector * kWidth;
+        if (left >= kWidth) {
+          Lanes::store(to, add ? Lanes::multiply_add(factor, sums[row][vector], Lanes::load(to))
+                               : Lanes::multiply(factor, sums[row][vector]));
+        } else {
+          Lanes::store_first(to,
+                             add ? Lanes::multiply_add(factor, sums[row][vector], Lanes::load_first(to, left))
+                                 : Lanes::multiply(factor, sums[row][vector]),
+                             left);
+        }
+      }
+    }
+  }
+
+  // f(first, count) for pieces of a row.
+  template <typename Function>
+  static void pieces(int64_t count, const Function& function) {
+    for (int64_t first = 0; first < count; first += kWidth) function(first, std::min(kWidth, count - first));
+  }
+
+  // 1 / (1 + exp(-x)), from the exponential of -|x|, which cannot overflow.
+  static Floats sigmoid(Floats x) {
+    const Floats one = Lanes::set(1.0f), e = exponential<Lanes>(Lanes::subtract(Lanes::zero(), Lanes::magnitude(x)));
+    return Lanes::divide(Lanes::where_less(x, Lanes::zero(), e, one), Lanes::add(one, e));
+  }
+
+  static void silu_product(const float* a, const float* b, int64_t width, float* inner) {
+    pieces(width, [&](int64_t first, int64_t count) {
+      const Floats gate = Lanes::load_first(a + first, count), up = Lanes::load_first(b + first, count);
+      Lanes::store_first(inner + first, Lanes::multiply(Lanes::multiply(gate, sigmoid(gate)), up), count);
+    });
+  }
+
+  static void silu_product_backward(float* a, float* b, const float* dinner, int64_t width) {
+    pieces(width, [&](int64_t first, int64_t count) {
+      const Floats gate = Lanes::load_first(a + first, count), up = Lanes::load_first(b + first, count);
+      const Floats dh = Lanes::load_first(dinner + first, count), s = sigmoid(gate), one = Lanes::set(1.0f);
+      const Floats slope = Lanes::multiply(s, Lanes::multiply_add(gate, Lanes::subtract(one, s), one));
+      Lanes::store_first(a + first, Lanes::multiply(Lanes::multiply(dh, up), slope), count);
+      Lanes::store_first(b + first, Lanes::multiply(dh, Lanes::multiply(gate, s)), count);
+    });
+  }
+
+  // In parts of some thousands of numbers, each summed in float32.
+  static double exponential_sum(const float* x, int64_t count, float* largest) {
+    const Floats lowest = Lanes::set(-3.4e38f);
+    Floats most = lowest;
+    pieces(count, [&](int64_t first, int64_t left) {
+      most = Lanes::maximum(most, Lanes::between(Lanes::load_first(x + first, left), 0, left, lowest));
+    });
+    *largest = Lanes::largest(most);
+    const Floats shift = Lanes::set(*largest);
+    constexpr int64_t kPart = 64 * kWidth;
+    double total = 0;
+    for (int64_t begin = 0; begin < count; begin += kPart) {
+      Floats sum = Lanes::zero();
+      pieces(std::min(kPart, count - begin), [&](int64_t first, int64_t left) {
+        const Floats e = exponential<Lanes>(Lanes::subtract(Lanes::load_first(x + begin + first, left), shift));
+        sum = Lanes::add(sum, Lanes::between(e, 0, left, Lanes::zero()));
+      });
+      float lanes[kWidth];
+      Lanes::store(lanes, sum);
+      for (const float lane : lanes) total += static_cast<double>(lane);
+    }
+    return total;
+  }
+
+  static void scaled_exponential(float* x, int64_t count, float shift, float weight) {
+    pieces(count, [&](int64_t first, int64_t left) {
+      const Floats e = exponential<Lanes>(Lanes::subtract(Lanes::load_first(x + first, left), Lanes::set(shift)));
+      Lanes::store_first(x + first, Lanes::multiply(e, Lanes::set(weight)), left);
+    });
+  }
+
+  static constexpr TrainingKernels kernels(const char* name) {
+    return {.name = name,
+            .panel_rows = kRows,
+            .panel_columns = kColumns,
+            .depth_step = 1,
+            .number_bytes = sizeof(float),
+            .pack_rows = pack_rows,
+            .pack_columns = pack_columns,
+            .multiply = multiply,
+            .silu_product = silu_product,
+            .silu_product_backward = silu_product_backward,
+            .exponential_sum = exponential_sum,
+            .scaled_exponential = scaled_exponential};
+  }
+};
+
+}  // namespace paddock::kernels
