@@ -178,6 +178,16 @@ TEST_F(ServePictures, WhatIsNoPictureIsRefusedAndTheServerGoesOn) {
   EXPECT_EQ(asked("/v1/chat/completions", look({part(url("p1x1.png"))}))["usage"]["completion_tokens"], 8);
 }
 
+TEST_F(ServePictures, ModelsSayWhetherTheySee) {
+  const Json models = Json::parse(server_->get("/v1/models").body)["data"];
+  EXPECT_EQ(models.size(), 2);
+  for (const Json& model : models) {
+    const bool sees = model["id"] == "seer";
+    EXPECT_EQ(model["input_modalities"], sees ? Json::array({"text", "image"}) : Json::array({"text"})) << model;
+    EXPECT_EQ(model.value("image_limits", Json()), sees ? Json({{"images", 3}, {"bytes", 500 * 1024}}) : Json());
+  }
+}
+
 TEST_F(ServePictures, LimitsAndModelsThatReadAlone) {
   EXPECT_THAT(refused(look({part(url("p56x56.png"))}, "tiny"))["message"].get<std::string>(),
               HasSubstr("sees no pictures"));

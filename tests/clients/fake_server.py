@@ -61,6 +61,13 @@ text
 """
 
 
+def text_of(content):
+    """The words of a message, which may be parts."""
+    if isinstance(content, list):
+        return " ".join(part["text"] for part in content if part["type"] == "text")
+    return content
+
+
 def answer_to(text):
     if "code" in text:
         return CODE
@@ -170,8 +177,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.path in ("/v1/models", "/metrics") and not self.is_allowed():
             return None
         if self.path == "/v1/models":
-            models = [{"id": "llama-4-scout", "object": "model", "pricing": {"prompt": 0.2, "completion": 0.6}},
-                      {"id": "smollm2-135m", "object": "model"}]
+            models = [{"id": "llama-4-scout", "object": "model", "pricing": {"prompt": 0.2, "completion": 0.6},
+                       "input_modalities": ["text", "image"], "image_limits": {"images": 5, "bytes": 1 << 20}},
+                      {"id": "smollm2-135m", "object": "model", "input_modalities": ["text"]}]
             return self.reply(200, json.dumps({"object": "list", "data": models}).encode(), {"Content-Type": "application/json"})
         if self.path == "/metrics":
             return self.reply(200, state.metrics().encode(), {"Content-Type": "text/plain; version=0.0.4"})
@@ -183,7 +191,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not self.is_allowed():
             return
         state.requests.append(body)
-        text = next((message["content"] for message in reversed(body["messages"]) if message["role"] != "assistant"), "")
+        text = next((text_of(message["content"]) for message in reversed(body["messages"]) if message["role"] != "assistant"), "")
         if "fail" in text:
             return self.refuse(500, "The model has <b>stumbled</b>.")
         if "busy" in text:

@@ -14,12 +14,15 @@ import types
 
 from playwright.sync_api import expect, sync_playwright
 
+from pictures import png, tokens
+from web_pictures import attach, attached, file, paste
 from web_test import Visit
 
 parser = argparse.ArgumentParser()
 parser.add_argument("url")
 parser.add_argument("key")
 parser.add_argument("--screenshots")
+parser.add_argument("--pictures", action="store_true", help="the model is tiny-vision, and pictures are what is looked at")
 OPTIONS = parser.parse_args()
 SERVER = types.SimpleNamespace(url=OPTIONS.url)
 PHONE = {"viewport": {"width": 360, "height": 720}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
@@ -98,7 +101,54 @@ def status(visit):
     visit.shoot("server-status-keys")
 
 
-CHECKS = {chat: {}, stop: {}, dark: {"color_scheme": "dark"}, phone: PHONE, status: {}}
+def prompt_tokens(visit):
+    """Of the answer before: the page shows them where one points at its figures."""
+    visit.wait_done()
+    return int(re.search(r"Prompt: (\d+) tokens", visit.page.locator(".figures").last.get_attribute("title"))[1])
+
+
+def pictures(visit):
+    page = visit.page
+    enter(visit)
+    page.get_by_role("button", name="Options of this chat").click()
+    page.get_by_label("Max tokens").fill("16")
+    page.get_by_label("Temperature").fill("0")
+    page.get_by_role("button", name="Done").click()
+    attach(page, file("hills.png", png(168, 112)))
+    expect(attached(page)).to_have_count(1)
+    visit.ask("What is to be seen?")
+    with_picture = prompt_tokens(visit)
+    said = visit.answer().inner_text()
+    assert page.locator(".error").count() == 0 and said.strip()
+    page.reload()
+    expect(page.locator(".pictures img")).to_have_js_property("naturalWidth", 168)
+    page.get_by_role("button", name="Try again").click()
+    assert prompt_tokens(visit) == with_picture and visit.answer().inner_text() == said
+    page.get_by_label("Message", exact=True).focus()
+    paste(page, file("second.png", png(56, 56, 2)))
+    expect(attached(page)).to_have_count(1)
+    visit.ask("And here?")
+    assert prompt_tokens(visit) > with_picture + tokens(1, 1, 4)
+    visit.shoot("server-pictures")
+    page.locator(".user").first.hover()
+    page.get_by_role("button", name="Edit this message").first.click()
+    page.get_by_role("button", name="Remove hills.png").click()
+    page.get_by_label("Edit the message").press("Control+Enter")
+    assert prompt_tokens(visit) == with_picture - tokens(2, 3, 4)
+
+
+def refused_pictures(visit):
+    """What a browser shows and the server refuses is told in the server's words; the message can be mended."""
+    page = visit.page
+    enter(visit)
+    attach(page, file("large.png", png(320, 200)))
+    expect(attached(page)).to_have_count(1)
+    visit.ask("What is to be seen?")
+    visit.wait_done()
+    expect(page.locator(".error")).to_contain_text("messages[0].content[0]")
+
+
+CHECKS = {pictures: {}, refused_pictures: {}} if OPTIONS.pictures else {chat: {}, stop: {}, dark: {"color_scheme": "dark"}, phone: PHONE, status: {}}
 failed = 0
 with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -106,7 +156,7 @@ with sync_playwright() as playwright:
         shots = OPTIONS.screenshots if check is not dark else None
         # As a person does whom the browser asks for a password; the page has no need to ask again.
         login = {"http_credentials": {"username": "", "password": OPTIONS.key, "origin": OPTIONS.url}}
-        visit = Visit(browser, SERVER, shots, (401,), **{"viewport": {"width": 1280, "height": 800}, **login, **context})
+        visit = Visit(browser, SERVER, shots, (400, 401), **{"viewport": {"width": 1280, "height": 800}, **login, **context})
         visit.page.set_default_timeout(15000)
         try:
             check(visit)

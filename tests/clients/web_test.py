@@ -19,6 +19,7 @@ import traceback
 
 from playwright.sync_api import expect, sync_playwright
 
+import web_pictures
 from fake_server import FakeServer
 
 TOOLS = json.dumps([{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}])
@@ -453,12 +454,13 @@ def test_without_storage(visit):
 
 
 CONTEXTS = {
-    "test_phone": {"viewport": {"width": 360, "height": 720}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True},
+    "test_phone": web_pictures.PHONE,
     "test_dark": {"color_scheme": "dark"},
     "test_status_dark": {"color_scheme": "dark"},
     "test_key": {"allow_failures": (401,)},
     "test_status": {"allow_failures": (401,)},
     "test_errors_are_told": {"allow_failures": (500, 429)},
+    **web_pictures.CONTEXTS,
 }
 
 
@@ -468,7 +470,7 @@ def main():
     parser.add_argument("--screenshots")
     parser.add_argument("names", nargs="*")
     options = parser.parse_intermixed_args()
-    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
+    tests = {name: test for name, test in {**globals(), **vars(web_pictures)}.items() if name.startswith("test_")}
     chosen = options.names or list(tests)
     failed = []
     with sync_playwright() as playwright:

@@ -11,11 +11,17 @@ namespace paddock::server {
 namespace {
 
 Json openai_model(const ServedModel& model) {
-  return {{"id", model.id},
-          {"object", "model"},
-          {"created", model.created},
-          {"owned_by", "paddock"},
-          {"max_model_len", model.context_tokens}};
+  Json written{{"id", model.id},
+               {"object", "model"},
+               {"created", model.created},
+               {"owned_by", "paddock"},
+               {"max_model_len", model.context_tokens},
+               {"input_modalities", Json::array({"text"})}};
+  if (model.images) {
+    written["input_modalities"].push_back("image");
+    written["image_limits"] = {{"images", model.images->images}, {"bytes", model.images->bytes}};
+  }
+  return written;
 }
 
 Json anthropic_model(const ServedModel& model) {

@@ -3,6 +3,7 @@
 // What GET /v1/models and /v1/models/{id} answer.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,11 +13,18 @@
 
 namespace paddock::server {
 
+// What a picture of a request may have, and how many there may be.
+struct ImageLimits {
+  int64_t images = 0;
+  uint64_t bytes = 0;
+};
+
 struct ServedModel {
   std::string id;            // what clients name
   std::string display_name;  // empty: as the id
   int64_t created = 0;       // seconds of Unix time
   int64_t context_tokens = 0;
+  std::optional<ImageLimits> images;  // where it sees any
 };
 
 // Of OpenAI: {"object": "list", "data": […]}.

@@ -294,8 +294,9 @@ TEST(Write, CallsComeBackAsTheyWent) {
 }
 
 TEST(WriteModels, BothShapes) {
-  const std::vector<ServedModel> models = {
-      {.id = "a", .created = 1'700'000'000, .context_tokens = 4096}, {.id = "b"}, {.id = "c"}};
+  const std::vector<ServedModel> models = {{.id = "a", .created = 1'700'000'000, .context_tokens = 4096},
+                                           {.id = "b"},
+                                           {.id = "c", .images = ImageLimits{.images = 3, .bytes = 500}}};
   expect_fits(write_models(models), "ModelList");
   const Json page = write_model_page(models, {.after_id = "a", .limit = 1}).value();
   expect_fits(page, "ModelList");
@@ -305,7 +306,13 @@ TEST(WriteModels, BothShapes) {
   EXPECT_EQ(write_model_page(models, {}).value()["data"][0]["created_at"], "2023-11-14T22:13:20Z");
   EXPECT_FALSE(write_model_page(models, {.limit = 0}));
   EXPECT_FALSE(write_model_page(models, {.after_id = "z"}));
-  expect_fits(write_model(models, "b", Dialect::kOpenAi).value(), "Model");
+  const Json blind = write_model(models, "b", Dialect::kOpenAi).value();
+  expect_fits(blind, "Model");
+  EXPECT_EQ(blind["input_modalities"], Json::array({"text"}));
+  EXPECT_FALSE(blind.contains("image_limits"));
+  const Json seer = write_model(models, "c", Dialect::kOpenAi).value();
+  EXPECT_EQ(seer["input_modalities"], Json::array({"text", "image"}));
+  EXPECT_EQ(seer["image_limits"], Json({{"images", 3}, {"bytes", 500}}));
   EXPECT_EQ(write_model(models, "z", Dialect::kOpenAi).error().code, "model_not_found");
 }
 

@@ -31,9 +31,14 @@ ApiResult<int> limit_of(const net::Target& target, int otherwise, int most) {
   return limit;
 }
 
-std::vector<ServedModel> served(const std::vector<std::unique_ptr<LoadedModel>>& models) {
+std::vector<ServedModel> served(const std::vector<std::unique_ptr<LoadedModel>>& models,
+                                const prompt::PictureLimits& limits) {
   std::vector<ServedModel> list;
-  for (const auto& model : models) list.push_back({model->id, "", model->created, model->loop->context()});
+  for (const auto& model : models) {
+    std::optional<ImageLimits> images;
+    if (model->pictures) images = ImageLimits{limits.pictures, limits.file.bytes};
+    list.push_back({model->id, "", model->created, model->loop->context(), images});
+  }
   return list;
 }
 
@@ -43,16 +48,17 @@ void Service::list_models(const CallPointer& call) {
   if (call->request.headers.find("anthropic-version")) call->dialect = Dialect::kAnthropic;
   const auto limit = limit_of(call->request.target, 20, 1000);
   if (!limit) return refuse(call, limit.error());
-  if (call->dialect == Dialect::kOpenAi) return answer(call, json_response(write_models(served(models_))));
+  if (call->dialect == Dialect::kOpenAi)
+    return answer(call, json_response(write_models(served(models_, options_.pictures))));
   const auto find = [&](std::string_view name) { return std::string(call->request.target.find(name).value_or("")); };
-  const auto page = write_model_page(served(models_), {find("after_id"), find("before_id"), *limit});
+  const auto page = write_model_page(served(models_, options_.pictures), {find("after_id"), find("before_id"), *limit});
   if (!page) return refuse(call, page.error());
   answer(call, json_response(*page));
 }
 
 void Service::show_model(const CallPointer& call) {
   if (call->request.headers.find("anthropic-version")) call->dialect = Dialect::kAnthropic;
-  const auto model = write_model(served(models_), value_of(call->values, "model"), call->dialect);
+  const auto model = write_model(served(models_, options_.pictures), value_of(call->values, "model"), call->dialect);
   if (!model) return refuse(call, model.error());
   answer(call, json_response(*model));
 }

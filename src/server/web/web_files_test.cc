@@ -50,7 +50,7 @@ TEST(WebFiles, PagesKeepToThisServer) {
       EXPECT_FALSE(std::regex_search(content, std::regex("<script>|<style| style=| on[a-z]+=")));
     }
     if (file.path.starts_with("/web/lib/")) continue;
-    const std::regex import(R"re((?:from|import) "\./([^"]*)")re");
+    const std::regex import(R"re((?:from|import) '\./([^']*)')re");
     for (std::sregex_iterator found(content.begin(), content.end(), import), end; found != end; ++found)
       EXPECT_NE(find_web_file("/web/" + (*found)[1].str()), nullptr) << file.path << ": " << (*found)[1];
     EXPECT_THAT(content, Not(HasSubstr("innerHTML"))) << file.path;
@@ -61,7 +61,8 @@ TEST(WebFiles, HeadersForbidEverythingElse) {
   std::string policy;
   for (const WebHeader& header : web_headers())
     if (header.name == "Content-Security-Policy") policy = header.value;
-  EXPECT_THAT(policy, HasSubstr("default-src 'none'; script-src 'self'; style-src 'self'"));
+  EXPECT_THAT(policy, HasSubstr("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src "
+                                "'self' data: blob:; "));
   EXPECT_THAT(policy, Not(HasSubstr("unsafe")));
 }
 

@@ -2,6 +2,8 @@
 // One answer: the request that asks for it, the deltas that make it up, and its figures.
 
 import {ApiError, streamChat} from './api.js';
+import {pictureDataUrl} from './picture_store.js';
+import {Refusal} from './pictures.js';
 
 export function parseTools(text) {
   if (!text?.trim()) return [];
@@ -16,17 +18,27 @@ function responseFormat(options) {
   return {type: 'json_schema', json_schema: {name: 'answer', strict: true, schema: JSON.parse(options.schema)}};
 }
 
-function messageToSend({role, content, tool_calls, tool_call_id}) {
+async function pictureToSend(picture) {
+  const url = await pictureDataUrl(picture.id);
+  if (!url) throw new Refusal(`“${picture.name}” is no longer kept in this browser: edit the message that has it, and attach it again or remove it.`);
+  return {type: 'image_url', image_url: {url}};
+}
+
+async function messageToSend({role, content, pictures, tool_calls, tool_call_id}) {
   if (role === 'tool') return {role, tool_call_id, content};
+  if (role === 'user' && pictures) {
+    const parts = await Promise.all(pictures.map(pictureToSend));
+    return {role, content: content ? [...parts, {type: 'text', text: content}] : parts};
+  }
   if (role === 'user') return {role, content};
   return tool_calls?.length ? {role, content: content || null, tool_calls} : {role, content};
 }
 
-export function requestBody(conversation, model) {
+// Of the messages that there are now: what is added before it resolves is not in it.
+export async function requestBody(conversation, model) {
   const {options} = conversation;
-  const messages = conversation.messages
-    .filter((message) => message.role !== 'assistant' || message.content || message.tool_calls?.length)
-    .map(messageToSend);
+  const given = conversation.messages.filter((message) => message.role !== 'assistant' || message.content || message.tool_calls?.length);
+  const messages = await Promise.all(given.map(messageToSend));
   if (options.system?.trim()) messages.unshift({role: 'system', content: options.system});
   const body = {model, messages};
   for (const name of ['temperature', 'top_p', 'max_tokens', 'seed'])

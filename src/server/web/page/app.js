@@ -3,9 +3,12 @@
 
 import {fetchAnswer, pricesOf, requestBody} from './answer.js';
 import {models} from './api.js';
+import {Attachments, takePastedAndDropped} from './attachments.js';
 import {OptionsDialog, SettingsDialog} from './dialogs.js';
 import {byId, element, toast} from './dom.js';
 import {MessageList} from './messages.js';
+import {keepPictures, picturesIn, sweepPictures} from './picture_store.js';
+import {Refusal, sees} from './pictures.js';
 import {Sidebar, titleOf} from './sidebar.js';
 import * as store from './store.js';
 
@@ -15,17 +18,24 @@ let conversation = store.newConversation();
 let known = []; // models
 let running = null; // an AbortController while an answer streams
 
-const list = new MessageList({retry, edit, answerTools});
+const list = new MessageList({retry, edit, answerTools, pictureContext});
 const sidebar = new Sidebar({open, add, removed, renamed});
 const options = new OptionsDialog(() => (keep(), showOptionsMark()));
-const settings = new SettingsDialog({saved: loadModels, cleared: () => (add(), sidebar.show(conversation.id))});
+const settings = new SettingsDialog({saved: loadModels, cleared: () => (add(), sidebar.show(conversation.id), forgetPictures())});
+const attachments = new Attachments(byId('composer'), {box: byId('attachments'), button: byId('attach'), focus: byId('prompt'), context: () => pictureContext()});
 
 const model = () => known.find((each) => each.id === byId('model').value);
+
+// What decides about the pictures of a message that is to stand at `index`.
+function pictureContext(index = conversation.messages.length) {
+  return {earlier: picturesIn(conversation.messages.slice(0, index)), model: model()};
+}
 
 function show() {
   list.show(conversation, {running: running !== null, prices: pricesOf(store.settings(), model())});
   byId('title').textContent = conversation.messages.length ? titleOf(conversation) : '';
   document.title = conversation.messages.length ? `${titleOf(conversation)} – Paddock` : 'Paddock';
+  byId('attach').hidden = !sees(model());
   byId('send').hidden = running !== null;
   byId('stop').hidden = running === null;
   showOptionsMark();
@@ -62,7 +72,11 @@ function add() {
   byId('prompt').focus();
 }
 
+// Once nobody can undo any more what was deleted.
+const forgetPictures = () => setTimeout(sweepPictures, 15000);
+
 function removed(id) {
+  forgetPictures();
   if (id === conversation.id) add();
   else sidebar.show(conversation.id);
 }
@@ -75,15 +89,16 @@ function renamed(changed) {
 
 const stop = () => running?.abort();
 
-function send(text) {
-  conversation.title ||= text.trim().replace(/\s+/g, ' ').slice(0, 60);
-  conversation.messages.push({role: 'user', content: text});
+async function send(text, pictures = []) {
+  conversation.title ||= text.trim().replace(/\s+/g, ' ').slice(0, 60) || pictures[0].name;
+  conversation.messages.push(pictures.length ? {role: 'user', content: text, pictures} : {role: 'user', content: text});
   generate();
+  if (!(await keepPictures(pictures))) toast('The browser’s storage is full: the pictures of this message are lost when the page closes.');
 }
 
-function edit(index, text) {
+function edit(index, text, pictures) {
   conversation.messages.splice(index);
-  send(text);
+  send(text, pictures);
 }
 
 function retry(index) {
@@ -100,15 +115,7 @@ function answerTools(index, results) {
 // Asks for the next message of the conversation.
 async function generate() {
   const asked = conversation;
-  let body;
-  try {
-    body = requestBody(asked, byId('model').value);
-  } catch (problem) {
-    show();
-    keep();
-    toast(`The options of this chat cannot be sent: ${problem.message}`);
-    return;
-  }
+  const asking = requestBody(asked, byId('model').value);
   const message = {role: 'assistant', content: '', format: asked.options.format};
   asked.messages.push(message);
   asked.updated = Date.now();
@@ -120,6 +127,10 @@ async function generate() {
   keep();
   let problem = null;
   try {
+    const body = await asking.catch((caught) => {
+      message.error = caught instanceof Refusal ? caught.message : `The options of this chat cannot be sent: ${caught.message}`;
+      throw caught;
+    });
     await fetchAnswer(body, message, controller.signal, () => {
       if (conversation === asked) list.grow();
     });
@@ -168,13 +179,15 @@ function fit() {
   prompt.style.height = `${Math.min(prompt.scrollHeight, 240)}px`;
 }
 
-function submit() {
+async function submit() {
+  await attachments.settled;
   const prompt = byId('prompt');
-  if (!prompt.value.trim() || running) return;
+  const isEmpty = !prompt.value.trim() && attachments.pictures.length === 0;
+  if (isEmpty || running || !attachments.mayGo()) return;
   const text = prompt.value;
   prompt.value = '';
   fit();
-  send(text);
+  send(text, attachments.hand());
 }
 
 function nextTheme() {
@@ -218,6 +231,8 @@ addEventListener('storage', (event) => {
 });
 for (const text of STARTERS) byId('starters').append(element('button', {type: 'button', onclick: () => send(text)}, text));
 
+takePastedAndDropped(attachments);
+sweepPictures();
 showTheme();
 if (location.hash.length > 1 && store.loadConversation(location.hash.slice(1))) open(location.hash.slice(1));
 else sidebar.show(conversation.id);

@@ -3,6 +3,7 @@
 
 import {parseTools} from './answer.js';
 import {byId, download, toast} from './dom.js';
+import {withPictures} from './picture_store.js';
 import * as store from './store.js';
 
 const NUMBERS = ['temperature', 'top_p', 'max_tokens', 'seed'];
@@ -68,8 +69,8 @@ export class SettingsDialog {
       event.preventDefault();
       byId('save-settings').click(); // and not the first button of the form, which closes it
     });
-    byId('export-all').addEventListener('click', () =>
-      download('conversations.json', JSON.stringify(store.conversations(), null, 2)));
+    byId('export-all').addEventListener('click', async () =>
+      download('conversations.json', JSON.stringify(await Promise.all(store.conversations().map(withPictures)), null, 2)));
     byId('delete-all').addEventListener('click', () => this.deleteAll(cleared));
   }
 

@@ -3,8 +3,11 @@
 // last one, and not more often than drawing it takes.
 
 import {cost} from './answer.js';
+import {Attachments} from './attachments.js';
 import {byId, copyButton, element, icon, iconButton} from './dom.js';
 import {codeBlock, render} from './markdown.js';
+import {thumbnail} from './picture_view.js';
+import {sees} from './pictures.js';
 
 function pretty(json) {
   try {
@@ -46,8 +49,12 @@ function toolCall(call, isFinal) {
   );
 }
 
+function drawPictures(pictures) {
+  return element('div', {class: 'pictures'}, ...pictures.map((picture) => (pictures.length > 1 ? thumbnail(picture, 100) : thumbnail(picture))));
+}
+
 export class MessageList {
-  // actions: retry(index), edit(index, text), answerTools(index, results), needsKey()
+  // actions: retry(index), edit(index, text, pictures), answerTools(index, results), pictureContext(index)
   constructor(actions) {
     this.actions = actions;
     this.box = byId('messages');
@@ -114,14 +121,20 @@ export class MessageList {
     return element(
       'article',
       {class: 'message user', 'aria-label': 'You'},
-      element('div', {class: 'bubble'}, message.content),
-      element('div', {class: 'actions'}, copyButton('Copy this message', () => message.content), edit),
+      message.pictures ? drawPictures(message.pictures) : null,
+      message.content ? element('div', {class: 'bubble'}, message.content) : null,
+      element('div', {class: 'actions'}, message.content ? copyButton('Copy this message', () => message.content) : null, edit),
     );
   }
 
   startEdit(message, index) {
     const area = element('textarea', {'aria-label': 'Edit the message', value: message.content});
+    const box = element('div', {class: 'attachments'});
+    const attach = iconButton('picture', 'Attach pictures');
+    const context = () => this.actions.pictureContext(index);
+    attach.hidden = !sees(context().model);
     const cancel = () => {
+      attachments.discard();
       form.replaceWith(this.drawnOnce(message, index));
       this.box.children[index]?.querySelector('[aria-label="Edit this message"]')?.focus();
     };
@@ -129,18 +142,22 @@ export class MessageList {
       'form',
       {
         class: 'message user edit',
-        onsubmit: (event) => {
+        onsubmit: async (event) => {
           event.preventDefault();
-          if (area.value.trim()) this.actions.edit(index, area.value);
+          await attachments.settled;
+          const isEmpty = !area.value.trim() && attachments.pictures.length === 0;
+          if (form.isConnected && !isEmpty && attachments.mayGo()) this.actions.edit(index, area.value, attachments.hand());
         },
         onkeydown: (event) => {
           if (event.key === 'Escape') cancel();
           if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
         },
       },
+      box,
       area,
-      element('div', {class: 'row'}, element('button', {type: 'button', onclick: cancel}, 'Cancel'), element('button', {class: 'primary'}, 'Send')),
+      element('div', {class: 'row'}, attach, element('button', {type: 'button', onclick: cancel}, 'Cancel'), element('button', {class: 'primary'}, 'Send')),
     );
+    const attachments = new Attachments(form, {box, button: attach, focus: area, context, pictures: message.pictures});
     this.box.children[index].replaceWith(form);
     area.style.height = `${Math.min(area.scrollHeight + 4, 400)}px`;
     area.focus();

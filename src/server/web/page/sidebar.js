@@ -2,6 +2,7 @@
 // The list of conversations: open, rename, export, delete. On a narrow screen it is a drawer.
 
 import {byId, download, element, iconButton, toast} from './dom.js';
+import {withPictures} from './picture_store.js';
 import * as store from './store.js';
 
 export const titleOf = (conversation) => conversation.title || 'New chat';
@@ -68,7 +69,7 @@ export class Sidebar {
         'span',
         {class: 'row-actions'},
         iconButton('edit', `Rename ${title}`, () => this.rename(row, conversation)),
-        iconButton('export', `Export ${title}`, () => download(fileName(conversation), JSON.stringify(store.loadConversation(id), null, 2))),
+        iconButton('export', `Export ${title}`, async () => download(fileName(conversation), JSON.stringify(await withPictures(store.loadConversation(id)), null, 2))),
         iconButton('trash', `Delete ${title}`, () => this.remove(conversation)),
       ),
     );

@@ -39,7 +39,7 @@ function isConversation(value) {
   return value !== null && typeof value === 'object' && typeof value.id === 'string' && Array.isArray(value.messages);
 }
 
-function newId() {
+export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
