@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/workbench.h"
 
+#include "train/initial_weights.h"
 #include "train/read_weights.h"
 
 namespace paddock::train {
@@ -28,27 +29,42 @@ Result<std::unique_ptr<Workbench>> Workbench::create(const llama4::Model& model,
   std::vector<float> adapter_values;
   if (!wishes.adapter.empty())
     bench->adapter_ = TRY(Adapter::read(wishes.adapter, bench->parameters_, &adapter_values));
-  {
-    std::vector<float> block(static_cast<size_t>(bench->parameters_.floats()));
-    read_weights(model, bench->parameters_, block);
-    bench->weights_ = TRY(buffer_of(model.machine, block));
-  }
-  bench->gradients_ = TRY(model.machine->allocate(bytes_of(bench->floats())));
-  bench->trained_ = {.config = &bench->config_,
-                     .machine = model.machine,
-                     .trainer = trainer,
-                     .parameters = &bench->parameters_,
-                     .weights = bench->weights_.address(),
-                     .rounded = wishes.rounded};
-  if (bench->adapter_) {
-    bench->adapter_weights_ = TRY(buffer_of(model.machine, adapter_values));
-    bench->trained_.adapter = &*bench->adapter_;
-    bench->trained_.adapter_weights = bench->adapter_weights_.address();
-    bench->trained_.adapter_gradients = bench->gradients_.address();
-  } else {
-    bench->trained_.gradients = bench->gradients_.address();
-  }
+  std::vector<float> block(static_cast<size_t>(bench->parameters_.floats()));
+  read_weights(model, bench->parameters_, block);
+  TRY_VOID(bench->own(model.machine, trainer, block, wishes.rounded));
+  if (!bench->adapter_) return bench;
+  bench->adapter_weights_ = TRY(buffer_of(model.machine, adapter_values));
+  bench->trained_.gradients = {};
+  bench->trained_.adapter = &*bench->adapter_;
+  bench->trained_.adapter_weights = bench->adapter_weights_.address();
+  bench->trained_.adapter_gradients = bench->gradients_.address();
   return bench;
+}
+
+Result<std::unique_ptr<Workbench>> Workbench::create(const llama4::Config& config, kernels::Machine* machine,
+                                                     kernels::Trainer* trainer, uint64_t seed, double deviation,
+                                                     bool rounded) {
+  std::unique_ptr<Workbench> bench(new Workbench);
+  bench->config_ = config;
+  bench->parameters_ = ParameterList::of(config);
+  std::vector<float> block(static_cast<size_t>(bench->parameters_.floats()));
+  write_initial_weights(bench->parameters_, seed, deviation, block);
+  TRY_VOID(bench->own(machine, trainer, block, rounded));
+  return bench;
+}
+
+Result<void> Workbench::own(kernels::Machine* machine, kernels::Trainer* trainer, std::span<const float> block,
+                            bool rounded) {
+  weights_ = TRY(buffer_of(machine, block));
+  gradients_ = TRY(machine->allocate(bytes_of(floats())));
+  trained_ = {.config = &config_,
+              .machine = machine,
+              .trainer = trainer,
+              .parameters = &parameters_,
+              .weights = weights_.address(),
+              .gradients = gradients_.address(),
+              .rounded = rounded};
+  return {};
 }
 
 std::vector<TrainedTensor> Workbench::tensors() const {

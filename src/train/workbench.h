@@ -35,6 +35,10 @@ class Workbench {
   // The model's machine and the trainer outlive it; the model itself is read and needed no more.
   static Result<std::unique_ptr<Workbench>> create(const llama4::Model& model, kernels::Trainer* trainer,
                                                    const WorkbenchWishes& wishes);
+  // A model that knows nothing yet.
+  static Result<std::unique_ptr<Workbench>> create(const llama4::Config& config, kernels::Machine* machine,
+                                                   kernels::Trainer* trainer, uint64_t seed, double deviation,
+                                                   bool rounded = false);
   // Of blocks, without an adapter's.
   static size_t bytes(const ParameterList& parameters, bool frozen);
 
@@ -53,6 +57,7 @@ class Workbench {
 
  private:
   Workbench() = default;
+  Result<void> own(kernels::Machine* machine, kernels::Trainer* trainer, std::span<const float> block, bool rounded);
 
   llama4::Config config_;
   ParameterList parameters_;

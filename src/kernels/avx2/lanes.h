@@ -44,6 +44,7 @@ struct Lanes {
   static Floats subtract(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
   static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
   static Floats divide(Floats a, Floats b) { return _mm256_div_ps(a, b); }
+  static Floats square_root(Floats x) { return _mm256_sqrt_ps(x); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
   static Floats subtract_product(Floats c, Floats a, Floats b) { return _mm256_fnmadd_ps(a, b, c); }
   static Floats maximum(Floats a, Floats b) { return _mm256_max_ps(a, b); }  // b where one is NaN

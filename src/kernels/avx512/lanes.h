@@ -40,6 +40,7 @@ struct Lanes {
   static Floats subtract(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
   static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static Floats divide(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+  static Floats square_root(Floats x) { return _mm512_sqrt_ps(x); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
   static Floats subtract_product(Floats c, Floats a, Floats b) { return _mm512_fnmadd_ps(a, b, c); }
   static Floats maximum(Floats a, Floats b) { return _mm512_max_ps(a, b); }  // b where one is NaN

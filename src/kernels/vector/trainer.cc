@@ -31,6 +31,49 @@ void VectorTrainer::silu_product_backward(const SiluProductBackward& op) {
   });
 }
 
+// Rows are taken in groups of a fixed number, each with sums of its own for dw, which are added in order.
+void VectorTrainer::norm_backward(const NormBackward& op) {
+  constexpr int64_t kRowsOfASum = 32;
+  const int64_t width = op.x.width, rows = op.x.rows, sums = (rows + kRowsOfASum - 1) / kRowsOfASum;
+  CHECK(width % op.group == 0 && (op.weight.is_null() || op.group == width));
+  CHECK(op.dweight.is_null() || op.group == width);
+  const float* weight = op.weight.is_null() ? nullptr : HostMemory::floats(op.weight);
+  std::vector<float> dweights(op.dweight.is_null() ? 0 : static_cast<size_t>(sums * width), 0.0f);
+  pool_.parallel_for(sums, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t sum = begin; sum < end; ++sum) {
+      float* dweight = dweights.empty() ? nullptr : dweights.data() + sum * width;
+      for (int64_t row = sum * kRowsOfASum; row < std::min(rows, (sum + 1) * kRowsOfASum); ++row)
+        for (int64_t start = 0; start < width; start += op.group)
+          kernels_.norm_backward(HostMemory::row(op.x, row) + start, weight, HostMemory::row(op.dy, row) + start,
+                                 op.group, op.epsilon, op.add, HostMemory::row(op.dx, row) + start, dweight);
+    }
+  });
+  if (dweights.empty()) return;
+  pool_.parallel_for(width, 64, [&](int64_t begin, int64_t end, int) {
+    float* total = HostMemory::floats(op.dweight);
+    for (int64_t sum = 0; sum < sums; ++sum)
+      for (int64_t column = begin; column < end; ++column)
+        total[column] += dweights[static_cast<size_t>(sum * width + column)];
+  });
+}
+
+void VectorTrainer::adamw(const AdamW& op) {
+  const auto step = static_cast<double>(op.step);
+  const AdamWFactors factors{.clip = static_cast<float>(op.clip),
+                             .beta1 = static_cast<float>(op.beta1),
+                             .beta2 = static_cast<float>(op.beta2),
+                             .first_scale = static_cast<float>(1 / (1 - std::pow(op.beta1, step))),
+                             .second_scale = static_cast<float>(1 / (1 - std::pow(op.beta2, step))),
+                             .keep = static_cast<float>(1 - op.rate * op.decay),
+                             .rate = static_cast<float>(op.rate),
+                             .epsilon = static_cast<float>(op.epsilon)};
+  pool_.parallel_for(op.count, 4096, [&](int64_t begin, int64_t end, int) {
+    kernels_.adamw(factors, end - begin, HostMemory::floats(op.gradients) + begin,
+                   HostMemory::floats(op.weights) + begin, HostMemory::floats(op.first_moments) + begin,
+                   HostMemory::floats(op.second_moments) + begin);
+  });
+}
+
 void VectorTrainer::token_loss(const TokenLoss& op) {
   const int64_t width = op.logits_RV.width;
   const auto rows = static_cast<size_t>(op.logits_RV.rows);

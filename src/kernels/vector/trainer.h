@@ -23,7 +23,9 @@ class VectorTrainer : public ReferenceTrainer {
   void attend_backward(const AttendDocumentsBackward& op) override;
   void silu_product(const SiluProduct& op) override;
   void silu_product_backward(const SiluProductBackward& op) override;
+  void norm_backward(const NormBackward& op) override;
   void token_loss(const TokenLoss& op) override;
+  void adamw(const AdamW& op) override;
 
  private:
   struct Slice;

@@ -14,6 +14,14 @@ struct StridedFloats {
   int64_t row_stride, column_stride;
 };
 
+// contracts/training/adamw.h with everything that is the same for all parameters.
+struct AdamWFactors {
+  float clip, beta1, beta2;
+  float first_scale, second_scale;  // 1 / (1 - beta^step)
+  float keep;                       // 1 - rate decay
+  float rate, epsilon;
+};
+
 struct TrainingKernels {
   const char* name;
   int64_t panel_rows, panel_columns;
@@ -35,6 +43,12 @@ struct TrainingKernels {
   double (*exponential_sum)(const float* x, int64_t count, float* largest);
   // x = weight * exp(x - shift)
   void (*scaled_exponential)(float* x, int64_t count, float shift, float weight);
+  // Of a group of `width` numbers (contracts/training/norm_backward.h); `weight` null: 1; with `add`, dx +=. What the
+  // group adds to dw is added to `dweight`, unless that is null.
+  void (*norm_backward)(const float* x, const float* weight, const float* dy, int64_t width, float epsilon, bool add,
+                        float* dx, float* dweight);
+  void (*adamw)(const AdamWFactors& factors, int64_t count, const float* gradients, float* weights, float* first,
+                float* second);
 };
 
 // Call only where the processor has the feature.

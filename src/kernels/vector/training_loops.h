@@ -150,6 +150,59 @@ struct TrainingLoops {
     });
   }
 
+  static float sum_of(Floats x) {
+    float lanes[kWidth];
+    Lanes::store(lanes, x);
+    double sum = 0;
+    for (const float lane : lanes) sum += static_cast<double>(lane);
+    return static_cast<float>(sum);
+  }
+
+  static void norm_backward(const float* x, const float* weight, const float* dy, int64_t width, float epsilon,
+                            bool add, float* dx, float* dweight) {
+    const auto g_at = [&](int64_t first, int64_t count) {
+      const Floats g = Lanes::load_first(dy + first, count);
+      return weight == nullptr ? g : Lanes::multiply(g, Lanes::load_first(weight + first, count));
+    };
+    Floats squares = Lanes::zero(), products = Lanes::zero();
+    pieces(width, [&](int64_t first, int64_t count) {
+      const Floats value = Lanes::load_first(x + first, count);
+      squares = Lanes::multiply_add(value, value, squares);
+      products = Lanes::multiply_add(g_at(first, count), value, products);
+    });
+    const float r = 1.0f / __builtin_sqrtf(sum_of(squares) / static_cast<float>(width) + epsilon);
+    const Floats scale = Lanes::set(r), of_x = Lanes::set(r * r * r * (sum_of(products) / static_cast<float>(width)));
+    pieces(width, [&](int64_t first, int64_t count) {
+      const Floats value = Lanes::load_first(x + first, count);
+      if (dweight != nullptr) {
+        const Floats step = Lanes::multiply(Lanes::load_first(dy + first, count), Lanes::multiply(value, scale));
+        Lanes::store_first(dweight + first, Lanes::add(Lanes::load_first(dweight + first, count), step), count);
+      }
+      Floats result = Lanes::subtract_product(Lanes::multiply(scale, g_at(first, count)), value, of_x);
+      if (add) result = Lanes::add(result, Lanes::load_first(dx + first, count));
+      Lanes::store_first(dx + first, result, count);
+    });
+  }
+
+  static void adamw(const AdamWFactors& f, int64_t count, const float* gradients, float* weights, float* first,
+                    float* second) {
+    const Floats beta1 = Lanes::set(f.beta1), beta2 = Lanes::set(f.beta2), clip = Lanes::set(f.clip);
+    const Floats rest1 = Lanes::set(1 - f.beta1), rest2 = Lanes::set(1 - f.beta2), rate = Lanes::set(f.rate);
+    pieces(count, [&](int64_t at, int64_t left) {
+      const Floats g = Lanes::multiply(clip, Lanes::load_first(gradients + at, left));
+      const Floats m = Lanes::multiply_add(beta1, Lanes::load_first(first + at, left), Lanes::multiply(rest1, g));
+      const Floats v = Lanes::multiply_add(beta2, Lanes::load_first(second + at, left),
+                                           Lanes::multiply(rest2, Lanes::multiply(g, g)));
+      Lanes::store_first(first + at, m, left);
+      Lanes::store_first(second + at, v, left);
+      const Floats root = Lanes::square_root(Lanes::multiply(v, Lanes::set(f.second_scale)));
+      const Floats step = Lanes::divide(Lanes::multiply(m, Lanes::set(f.first_scale)),
+                                        Lanes::add(root, Lanes::set(f.epsilon)));
+      const Floats kept = Lanes::multiply(Lanes::load_first(weights + at, left), Lanes::set(f.keep));
+      Lanes::store_first(weights + at, Lanes::subtract_product(kept, rate, step), left);
+    });
+  }
+
   static constexpr TrainingKernels kernels(const char* name) {
     return {.name = name,
             .panel_rows = kRows,
@@ -162,7 +215,9 @@ struct TrainingLoops {
             .silu_product = silu_product,
             .silu_product_backward = silu_product_backward,
             .exponential_sum = exponential_sum,
-            .scaled_exponential = scaled_exponential};
+            .scaled_exponential = scaled_exponential,
+            .norm_backward = norm_backward,
+            .adamw = adamw};
   }
 };
 
