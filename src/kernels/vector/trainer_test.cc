@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trainers against the plain one, at sizes around every panel and block.
+
+#include "kernels/vector/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "kernels/choose.h"
+#include "kernels/host/host_memory.h"
+
+namespace paddock::kernels {
+namespace {
+
+using Numbers = std::vector<float>;
+
+Numbers random_numbers(int64_t count, int seed) {
+  std::mt19937 random(static_cast<unsigned>(seed));
+  std::normal_distribution<float> normal;
+  Numbers numbers(static_cast<size_t>(count));
+  for (float& number : numbers) number = normal(random);
+  return numbers;
+}
+Address at(Numbers& numbers, int64_t offset = 0) { return HostMemory::address_of(numbers.data() + offset); }
+Rows rows_of(Numbers& numbers, int64_t rows) {
+  return {at(numbers), rows, static_cast<int64_t>(numbers.size()) / rows};
+}
+
+double largest_difference(const Numbers& got, const Numbers& want) {
+  double difference = 0, largest = 0;
+  for (size_t index = 0; index < want.size(); ++index) {
+    if (!std::isfinite(got[index])) return INFINITY;
+    difference = std::max(difference, std::abs(static_cast<double>(got[index]) - want[index]));
+    largest = std::max(largest, std::abs(static_cast<double>(want[index])));
+  }
+  return difference / std::max(largest, 1e-30);
+}
+
+class TrainerTest : public testing::TestWithParam<std::string> {
+ protected:
+  TrainerTest() : trainer_(make_trainer(GetParam(), 2).value()), alone_(make_trainer(GetParam(), 1).value()) {}
+
+  // run(trainer) gives numbers: the same bits from one thread and two, close to the reference.
+  template <typename Run>
+  void expect_close(const Run& run, double tolerance, const std::string& what) {
+    const Numbers got = run(*trainer_);
+    EXPECT_EQ(got, run(*alone_)) << what;
+    EXPECT_LE(largest_difference(got, run(reference_)), tolerance) << what;
+  }
+
+  std::unique_ptr<Trainer> trainer_, alone_;
+  ReferenceTrainer reference_{2};
+};
+
+struct Sizes {
+  int64_t m, n, k;
+};
+
+TEST_P(TrainerTest, Products) {
+  const Sizes all[] = {{1, 1, 1}, {7, 5, 3}, {8, 48, 256}, {9, 49, 257}, {241, 33, 20}, {250, 1600, 2}, {3, 2, 700}, {5, 9, 0}};
+  for (const Sizes& size : all)
+    for (int ways = 0; ways < 16; ++ways) {
+      Numbers a = random_numbers(size.m * size.k + 1, 1), b = random_numbers(size.k * size.n + 1, 2);
+      const Numbers before = random_numbers(2 * size.m * size.n, 3);
+      const bool add = (ways & 8) != 0;
+      const std::string what = std::to_string(size.m) + " " + std::to_string(size.n) + " " + std::to_string(size.k) +
+                               " way " + std::to_string(ways);
+      expect_close(
+          [&](Trainer& trainer) {
+            Numbers c = before;
+            const Plane of_a = (ways & 1) != 0 ? Plane::of(at(a), size.k, size.m).transposed()
+                                               : Plane::of(at(a), size.m, size.k);
+            const Plane of_b = (ways & 2) != 0 ? Plane::of(at(b), size.n, size.k).transposed()
+                                               : Plane::of(at(b), size.k, size.n);
+            // As it lies, the other way round, or every second number.
+            Plane of_c = Plane::of(at(c), size.m, size.n);
+            if ((ways & 4) != 0) of_c = Plane::of(at(c), size.n, size.m).transposed();
+            if (ways == 5) of_c = {at(c), size.m, size.n, 2 * size.n, 2};
+            const PlaneProduct product[] = {{of_a, of_b, of_c, 0.5f}};
+            trainer.multiply({product, add, false});
+            return c;
+          },
+          1e-5, what);
+    }
+}
+
+TEST_P(TrainerTest, ManyProductsAtOnce) {
+  constexpr int64_t kExperts = 5, kWidth = 33, kOutputs = 70;
+  Numbers x = random_numbers(100 * kWidth, 1), weights = random_numbers(kExperts * kWidth * kOutputs, 2);
+  const int64_t first[] = {0, 30, 30, 31, 77, 100};
+  expect_close(
+      [&](Trainer& trainer) {
+        Numbers y(100 * kOutputs, 9.0f);
+        std::vector<PlaneProduct> products;
+        for (int64_t expert = 0; expert < kExperts; ++expert)
+          products.push_back({Plane::of(at(x), 100, kWidth).rows_from(first[expert], first[expert + 1] - first[expert]),
+                              Plane::of(at(weights, expert * kWidth * kOutputs), kWidth, kOutputs),
+                              Plane::of(at(y), 100, kOutputs).rows_from(first[expert], first[expert + 1] - first[expert])});
+        trainer.multiply({products, false, false});
+        return y;
+      },
+      1e-5, "experts");
+}
+
+TEST_P(TrainerTest, Attention) {
+  for (const int64_t tokens : {1, 63, 65, 200}) {
+    constexpr int64_t kHeads = 4, kKvHeads = 2, kWidth = 20;
+    Numbers q = random_numbers(tokens * kHeads * kWidth, 1), k = random_numbers(tokens * kKvHeads * kWidth, 2);
+    Numbers v = random_numbers(tokens * kKvHeads * kWidth, 3), dout = random_numbers(tokens * kHeads * kWidth, 4);
+    std::vector<int32_t> first;
+    for (int64_t token = 0; token < tokens; ++token)  // texts of 50, the last in chunks of 16
+      first.push_back(static_cast<int32_t>(token < 150 ? token / 50 * 50 : 150 + (token - 150) / 16 * 16));
+    if (tokens == 65) std::fill(first.begin(), first.end(), 0);
+    expect_close(
+        [&](Trainer& trainer) {
+          Numbers out(q.size()), lse(static_cast<size_t>(tokens * kHeads)), dq(q.size()), dk(k.size()), dv(v.size());
+          const AttendDocuments forward{rows_of(q, tokens), rows_of(k, tokens), rows_of(v, tokens), kHeads, kWidth, first,
+                                        0.3f, rows_of(out, tokens), at(lse)};
+          trainer.attend(forward);
+          trainer.attend_backward(
+              {forward, rows_of(dout, tokens), rows_of(dq, tokens), rows_of(dk, tokens), rows_of(dv, tokens)});
+          Numbers all = out;
+          for (const Numbers* each : {&lse, &dq, &dk, &dv}) all.insert(all.end(), each->begin(), each->end());
+          return all;
+        },
+        3e-6, std::to_string(tokens));
+  }
+}
+
+TEST_P(TrainerTest, RowsOfNumbers) {
+  for (const int64_t width : {1, 15, 64, 1025}) {
+    constexpr int64_t kRows = 70;
+    Numbers x = random_numbers(kRows * width, 1), weight = random_numbers(width, 2), dy = random_numbers(kRows * width, 3);
+    expect_close(
+        [&](Trainer& trainer) {
+          Numbers dx = x, dweight = weight;
+          trainer.norm_backward({rows_of(x, kRows), at(weight), width, 1e-5f, rows_of(dy, kRows), rows_of(dx, kRows), true,
+                                 at(dweight)});
+          dx.insert(dx.end(), dweight.begin(), dweight.end());
+          return dx;
+        },
+        2e-6, "norm");
+    Numbers gate_up = random_numbers(2 * kRows * width, 4);
+    for (float& number : gate_up) number *= 30;  // far out, where exponentials end
+    expect_close(
+        [&](Trainer& trainer) {
+          Numbers inner(static_cast<size_t>(kRows * width)), both = gate_up;
+          trainer.silu_product({rows_of(both, kRows), rows_of(inner, kRows)});
+          trainer.silu_product_backward({rows_of(both, kRows), rows_of(dy, kRows)});
+          both.insert(both.end(), inner.begin(), inner.end());
+          return both;
+        },
+        2e-6, "silu");
+    std::vector<int32_t> targets;
+    for (int64_t row = 0; row < kRows; ++row)
+      targets.push_back(row % 5 == 0 ? kNoTarget : static_cast<int32_t>(row % width));
+    const Numbers weights = random_numbers(kRows, 5);
+    expect_close(
+        [&](Trainer& trainer) {
+          Numbers logits = x;
+          for (float& number : logits) number *= 50;
+          std::vector<double> losses(kRows);
+          trainer.token_loss({rows_of(logits, kRows), targets, weights, losses});
+          for (const double loss : losses) logits.push_back(static_cast<float>(loss));
+          return logits;
+        },
+        4e-6, "loss");
+  }
+}
+
+TEST_P(TrainerTest, AdamWKeepsItsCourse) {
+  constexpr int64_t kCount = 5000;
+  Numbers gradients = random_numbers(kCount, 1);
+  gradients[7] = 0;
+  expect_close(
+      [&](Trainer& trainer) {
+        Numbers weights = random_numbers(kCount, 2), first(kCount), second(kCount);
+        for (int64_t step = 1; step <= 3; ++step)
+          trainer.adamw({.weights = at(weights),
+                         .gradients = at(gradients),
+                         .first_moments = at(first),
+                         .second_moments = at(second),
+                         .count = kCount,
+                         .step = step,
+                         .rate = 1e-2,
+                         .decay = 0.1,
+                         .clip = 0.7});
+        return weights;
+      },
+      1e-6, "adamw");
+}
+
+INSTANTIATE_TEST_SUITE_P(Machines, TrainerTest, testing::ValuesIn(available_machines()),
+                         [](const auto& test) { return test.param; });
+
+}  // namespace
+}  // namespace paddock::kernels
