@@ -2,6 +2,7 @@
 #include "kernels/avx512/few_rows.h"
 
 #include "kernels/avx512/k_scales.h"
+#include "kernels/avx512/output_lanes.h"
 #include "kernels/avx512/transpose.h"
 #include "kernels/avx512/wide_blocks.h"
 #include "kernels/vector/int8_loops.h"
@@ -11,41 +12,14 @@ namespace {
 
 using int8::ActivationBlock;
 
-constexpr int64_t kOutputs = 16;  // at once
-constexpr int64_t kChunk = 256;   // inputs whose scales are prepared at once
+constexpr int64_t kChunk = 256;  // inputs whose scales are prepared at once
 constexpr int64_t kBlock = int8::kBlock;
-
-__m128i load_16(const std::byte* bytes) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)); }
-
-// Sixteen bytes of each of four rows.
-__m512i load_four(const std::byte* const (&rows)[4], int64_t at) {
-  __m512i bytes = _mm512_castsi128_si512(load_16(rows[0] + at));
-  bytes = _mm512_inserti32x4(bytes, load_16(rows[1] + at), 1);
-  bytes = _mm512_inserti32x4(bytes, load_16(rows[2] + at), 2);
-  return _mm512_inserti32x4(bytes, load_16(rows[3] + at), 3);
-}
 
 // The scales of a chunk: [group of 32 or 16][output].
 struct Scales {
   alignas(64) float scales[kChunk / 16][kOutputs];
   alignas(64) float offsets[kChunk / kBlock][kOutputs];
 };
-
-// halves[block][output] of the binary16 numbers that lie kStride apart, to floats.
-template <int64_t kStride>
-void load_halves(const std::byte* const (&rows)[kOutputs], int64_t first, int64_t blocks, float (*floats)[kOutputs]) {
-  alignas(32) uint16_t halves[kChunk / kBlock][kOutputs];
-  for (int64_t output = 0; output < kOutputs; ++output)
-    for (int64_t block = 0; block < blocks; ++block) {
-      uint16_t half;
-      std::memcpy(&half, rows[output] + first + block * kStride, sizeof half);
-      __asm__("" : "+r"(half));  // one by one through memory: gathered in a register they would be shuffled
-      halves[block][output] = half;
-    }
-  __asm__ volatile("" : "+m"(halves));
-  for (int64_t block = 0; block < blocks; ++block)
-    _mm512_store_ps(floats[block], _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves[block]))));
-}
 
 // 32 quants of four rows, made unsigned: the first sixteen of each, then the others.
 struct Quants {
@@ -236,15 +210,6 @@ struct Q6K {
   }
 };
 
-// Where parts[i] holds four sums of each of the outputs i, i + 4, i + 8 and i + 12: lane i is the sum of output i.
-__m512i add_up(const __m512i (&parts)[4]) {
-  const auto pair = [](__m512i a, __m512i b) {
-    return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-  };
-  const __m512i even = pair(parts[0], parts[2]), odd = pair(parts[1], parts[3]);
-  return _mm512_add_epi32(_mm512_unpacklo_epi32(even, odd), _mm512_unpackhi_epi32(even, odd));
-}
-
 __m512i four_times(const int8_t* sixteen) {
   return _mm512_broadcast_i32x4(load_16(reinterpret_cast<const std::byte*>(sixteen)));
 }
@@ -312,36 +277,13 @@ inline __attribute__((always_inline)) void add_block(const Block& x, const Quant
     sums = _mm512_fmadd_ps(_mm512_load_ps(scales.offsets[block]), _mm512_set1_ps(x.sum), sums);
 }
 
-// The outputs that meet in one step, one a lane. Where a run is short its beginning would be missed too often: lanes
-// are neighbouring rows, and asking one step ahead asks in the order of memory, into the next piece too. Else each lane
-// walks through its own run of `run` rows, which are one stream of memory: sixteen streams are few enough for the
-// processor's prefetcher. Where all runs begin at the same place of a page, they would share one set of the first
-// cache: then each begins a row further on and ends with its first.
-struct OutputLanes {
-  alignas(64) int32_t outputs[kOutputs];
-  int64_t ahead = 576;  // bytes of a row that are asked for before they are needed
-  OutputLanes(const ProductPiece& piece, int64_t run, int64_t step) {
-    constexpr size_t kShortRun = 8192;  // bytes
-    if (static_cast<size_t>(run) * piece.row_stride < kShortRun) {
-      ahead = kOutputs * static_cast<int64_t>(piece.row_stride);
-      for (int64_t lane = 0; lane < kOutputs; ++lane) outputs[lane] = static_cast<int32_t>(step * kOutputs + lane);
-      return;
-    }
-    const bool turned = static_cast<size_t>(run) * piece.row_stride % 2048 == 0;
-    for (int64_t lane = 0; lane < kOutputs; ++lane)
-      outputs[lane] = static_cast<int32_t>(lane * run + (turned ? (step + lane) % run : step));
-  }
-};
-
-// kRows rows of blocks are kRows / kTerms tokens. What is beyond the piece repeats its last output.
+// kRows rows of blocks are kRows / kTerms tokens.
 template <typename Format, typename Block, int kTerms, int kRows>
 void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
   const auto* x = reinterpret_cast<const Block*>(piece.x);
   const int64_t x_stride = piece.inputs / kBlock;
   const std::byte* rows[kOutputs];
-  for (int64_t lane = 0; lane < kOutputs; ++lane)
-    rows[lane] = piece.weights +
-                 static_cast<size_t>(std::min<int64_t>(lanes.outputs[lane], piece.outputs - 1)) * piece.row_stride;
+  lanes.find_rows(piece, rows);
   __m512 sums[kRows];
   for (__m512& sum : sums) sum = _mm512_setzero_ps();
   Scales scales;
@@ -371,18 +313,10 @@ void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
     }
     for (const std::byte*& row : rows) row += kChunkBytes;
   }
-  const __m512i outputs = _mm512_load_si512(lanes.outputs);
-  const __mmask16 real = _mm512_cmplt_epi32_mask(outputs, _mm512_set1_epi32(static_cast<int>(piece.outputs)));
-  const auto gather = [&](const float* from) {
-    return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), real, outputs, from, sizeof(float));
-  };
   for (int token = 0; token < kRows / kTerms; ++token) {
-    float* y = piece.y + token * piece.y_stride;
     __m512 value = sums[kTerms * token];
     if constexpr (kTerms == 2) value = _mm512_add_ps(value, sums[2 * token + 1]);
-    if (piece.scales != nullptr) value = _mm512_mul_ps(gather(piece.scales), value);
-    if (piece.add) value = _mm512_add_ps(gather(y), value);
-    _mm512_mask_i32scatter_ps(y, real, outputs, value, sizeof(float));
+    lanes.write(piece, value, piece.y + token * piece.y_stride);
   }
 }
 
