@@ -19,15 +19,18 @@ constexpr int kMostActivation = 127 * 16;
 // them: in runs of kRun.
 struct CrumbOrder {  // Q2_K, Q3_K: register k has the bits 2 k of 64 bytes, which are runs k and k + 4 of 32
   static constexpr int64_t kRun = 16;
+  static constexpr bool kSums = true;  // Q2_K has minima
   static constexpr int64_t at(int64_t i) { return i / 32 % 4 * 64 + i / 128 * 32 + i % 32; }
 };
 struct RowOrder {  // IQ2, IQ3: register k has eight of each of eight groups of 32
   static constexpr int64_t kRun = 8;
+  static constexpr bool kSums = false;
   static constexpr int64_t at(int64_t i) { return i % 32 / 8 * 64 + i / 32 * 8 + i % 8; }
 };
 struct NibbleOrder {  // IQ4_XS: two registers have the lower and the upper nibbles of four groups, two of the other
                       // four
   static constexpr int64_t kRun = 16;
+  static constexpr bool kSums = false;
   static constexpr int64_t at(int64_t i) { return i / 128 * 128 + i % 32 / 16 * 64 + i / 32 % 4 * 16 + i % 16; }
 };
 
@@ -38,7 +41,7 @@ struct alignas(64) GroupedRow {
   // What adding 128 to each weight adds to the sums of a lane, four bytes of each register, negated: of registers 0 and
   // 1, of 2 and 3, and of all.
   int32_t corrections[3][16];
-  // Sums of sixteen consecutive quants, 256 * high + low, for weights with minima.
+  // Sums of sixteen consecutive quants, 256 * high + low, where the order is of weights with minima.
   int8_t sums_high[16], sums_low[16];
   float scale;
 };
@@ -79,10 +82,11 @@ static inline void quantise_grouped(const float* x, GroupedQuants& to) {
       _mm_storel_epi64(reinterpret_cast<__m128i*>(to.high + Order::at(i + 8)), _mm_srli_si128(high_bytes, 8));
       _mm_storel_epi64(reinterpret_cast<__m128i*>(to.low + Order::at(i + 8)), _mm_srli_si128(low_bytes, 8));
     }
-    // High quants reach 127 at most, as 2032 is the greatest: nothing was cut off.
-    const int32_t sum = _mm512_reduce_add_epi32(quants), upper = (sum + 128) >> 8;
-    to.sums_high[i / 16] = static_cast<int8_t>(upper);
-    to.sums_low[i / 16] = static_cast<int8_t>(sum - upper * 256);
+    if constexpr (Order::kSums) {
+      const int32_t sum = _mm512_reduce_add_epi32(quants), upper = (sum + 128) >> 8;
+      to.sums_high[i / 16] = static_cast<int8_t>(upper);
+      to.sums_low[i / 16] = static_cast<int8_t>(sum - upper * 256);
+    }
   }
 }
 
@@ -92,8 +96,10 @@ static inline void quantise_grouped(const float* x, GroupedRow& to) {
   quantise_grouped<Order>(x, quants);
   std::memcpy(to.high, quants.high, sizeof to.high);
   std::memcpy(to.low, quants.low, sizeof to.low);
-  std::memcpy(to.sums_high, quants.sums_high, sizeof to.sums_high);
-  std::memcpy(to.sums_low, quants.sums_low, sizeof to.sums_low);
+  if constexpr (Order::kSums) {
+    std::memcpy(to.sums_high, quants.sums_high, sizeof to.sums_high);
+    std::memcpy(to.sums_low, quants.sums_low, sizeof to.sums_low);
+  }
   to.scale = quants.scale;
   const __m512i ones = _mm512_set1_epi8(1);
   __m512i sums[2];

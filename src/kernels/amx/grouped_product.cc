@@ -23,7 +23,8 @@ constexpr int64_t kFew = 4;     // tokens that tiles are not worth their unpacki
 
 int64_t blocks_of(int64_t count, int64_t block) { return (count + block - 1) / block; }
 
-// Activations of up to sixteen tokens; zero where there are fewer.
+// Activations of up to sixteen tokens over a block; zero where there are fewer. Those of a block lie together: they are
+// what meets the same weights.
 struct alignas(64) TokenTile {
   int8_t high[kSteps][16][16][4];  // [step][quad][token]
   int8_t low[kSteps][16][16][4];
@@ -63,23 +64,23 @@ void pack(const float* x, int64_t stride, int64_t tokens, int64_t inputs, int64_
   GroupedQuants quants[kTokenBlock];
   for (int64_t start = first; start < first + count; start += kTokenBlock) {
     const int64_t rows = std::min(kTokenBlock, tokens - start);
-    auto* tiles = reinterpret_cast<TokenTile*>(packed) + start / kTokenBlock * blocks;
+    auto* tiles = reinterpret_cast<TokenTile*>(packed) + start / kTokenBlock;
     std::memset(static_cast<void*>(quants + rows), 0, static_cast<size_t>(kTokenBlock - rows) * sizeof *quants);
     for (int64_t block = 0; block < blocks; ++block) {
-      TokenTile& tile = tiles[block];
+      TokenTile& tile = tiles[block * blocks_of(tokens, kTokenBlock)];
       for (int64_t row = 0; row < rows; ++row)
         quantise_grouped<Order>(x + (start + row) * stride + block * kGrouped, quants[row]);
       for (int64_t step = 0; step < kSteps; ++step) {
         put_quads<sizeof(GroupedQuants)>(quants[0].high + step * 64, tile.high[step]);
         put_quads<sizeof(GroupedQuants)>(quants[0].low + step * 64, tile.low[step]);
       }
-      for (int64_t row = 0; row < kTokenBlock; ++row) {
+      for (int64_t row = 0; row < kTokenBlock; ++row) tile.scales[row] = quants[row].scale;
+      if constexpr (!Order::kSums) continue;
+      for (int64_t row = 0; row < kTokenBlock; ++row)
         for (int64_t quad = 0; quad < 4; ++quad) {
           std::memcpy(tile.sums_high[quad][row], quants[row].sums_high + quad * 4, 4);
           std::memcpy(tile.sums_low[quad][row], quants[row].sums_low + quad * 4, 4);
         }
-        tile.scales[row] = quants[row].scale;
-      }
       std::memset(tile.beyond, 0, sizeof tile.beyond);
     }
   }
@@ -103,7 +104,7 @@ struct alignas(64) Panel<false> {  // the same as 32 * upper + lower
 };
 
 // Bytes times the scales of their lanes as words, of which 32 * upper + lower = the word: -16 <= lower < 16.
-inline void split(__m512i bytes, __m512i scales, int8_t* upper, int8_t* lower) {
+void split(__m512i bytes, __m512i scales, int8_t* upper, int8_t* lower) {
   // A byte and a scale in the upper halves of words: the upper half of their product is theirs.
   const __m512i zero = _mm512_setzero_si512(), bit = _mm512_set1_epi16(1 << 10);
   const __m512i words = _mm512_or_si512(_mm512_slli_epi32(scales, 24),
@@ -156,8 +157,8 @@ using Sums = float[kPanel][16];
 template <bool kFolded>
 struct Scratch {
   Panel<kFolded> panels[kGroup / kPanel];
-  alignas(64) Dots dots[2];  // of the weights, of the minima
-  alignas(64) float sums[kMostTokens / kTokenBlock][kMostOutputs / kPanel][kPanel][16];
+  alignas(64) Dots dots[2][2];  // in turns; of the weights, of the minima
+  alignas(64) Sums sums[kMostOutputs / kGroup][kMostTokens / kTokenBlock][kGroup / kPanel];
 };
 
 void configure() {
@@ -202,59 +203,103 @@ void store_dots(Dots& dots) {
   _tile_stored(3, dots[3], 64);
 }
 
-// sums (+)= what two panels are to sixteen tokens over a block.
+// What a meeting of panels with sixteen tokens over a block is made of. Tiles multiply one meeting while what the one
+// before it gave is scaled and added, step by step: each would wait for the other otherwise, as the processor does not
+// look far enough ahead to do both.
+template <bool kFolded>
+struct Meeting {
+  const Panel<kFolded>* panels;
+  const TokenTile* tokens;
+  bool first;
+  Sums* sums;
+};
+template <bool kFolded>
+constexpr int64_t kPanelsOfAMeeting = kFolded ? 2 : 1;
+
 template <typename Format>
-void meet(const Panel<true>* panels, const TokenTile& tokens, bool first, Dots (&dots)[2], Sums* sums) {
-  settle_memory();
-  zero_dots();
-  for (int64_t step = 0; step < kSteps; ++step)
-    multiply_step<Format::kAdded != 0>(panels[0].tiles[step], panels[1].tiles[step], tokens.high[step],
-                                       tokens.low[step]);
-  store_dots(dots[0]);
-  if constexpr (Format::kMinima) {
-    zero_dots();
-    multiply_step<false>(panels[0].minima, panels[1].minima, tokens.sums_high, tokens.sums_low);
-    store_dots(dots[1]);
-  }
-  const __m512 of_tokens = _mm512_load_ps(tokens.scales);
+void multiply_step(const Meeting<true>& meeting, int64_t step) {
+  multiply_step<Format::kAdded != 0>(meeting.panels[0].tiles[step], meeting.panels[1].tiles[step],
+                                     meeting.tokens->high[step], meeting.tokens->low[step]);
+}
+template <typename Format>
+void multiply_step(const Meeting<false>& meeting, int64_t step) {
+  multiply_step<true>(meeting.panels->upper[step], meeting.panels->lower[step], meeting.tokens->high[step],
+                      meeting.tokens->low[step]);
+}
+
+// sums (+)= scales * dots of a few rows.
+template <typename Format>
+void add_rows(const Meeting<true>& meeting, const Dots (&dots)[2], int64_t first_row, int64_t rows) {
+  const __m512 of_tokens = _mm512_load_ps(meeting.tokens->scales);
   const auto add = [&](const Dots& of, int panel, int64_t row, int shift, float of_block, __m512 sum) {
     const __m512i dot = _mm512_add_epi32(_mm512_slli_epi32(_mm512_load_si512(of[2 * panel][row]), shift),
                                          _mm512_load_si512(of[2 * panel + 1][row]));
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_mul_ps(_mm512_set1_ps(of_block), of_tokens), sum);
   };
+#pragma GCC unroll 2
   for (int panel = 0; panel < 2; ++panel)
 #pragma GCC unroll 4
-    for (int64_t row = 0; row < kPanel; ++row) {
-      __m512 sum = first ? _mm512_setzero_ps() : _mm512_load_ps(sums[panel][row]);
-      sum = add(dots[0], panel, row, 4, panels[panel].scales[row], sum);
-      if constexpr (Format::kMinima) sum = add(dots[1], panel, row, 8, panels[panel].minimum[row], sum);
-      _mm512_store_ps(sums[panel][row], sum);
+    for (int64_t row = first_row; row < first_row + rows; ++row) {
+      float* to = meeting.sums[panel][row];
+      __m512 sum = meeting.first ? _mm512_setzero_ps() : _mm512_load_ps(to);
+      sum = add(dots[0], panel, row, 4, meeting.panels[panel].scales[row], sum);
+      if constexpr (Format::kMinima) sum = add(dots[1], panel, row, 8, meeting.panels[panel].minimum[row], sum);
+      _mm512_store_ps(to, sum);
     }
+}
+template <typename Format>
+void add_rows(const Meeting<false>& meeting, const Dots (&dots)[2], int64_t first_row, int64_t rows) {
+  const __m512 of_tokens = _mm512_load_ps(meeting.tokens->scales);
+#pragma GCC unroll 4
+  for (int64_t row = first_row; row < first_row + rows; ++row) {
+    const auto load = [&](int part) { return _mm512_load_si512(dots[0][part][row]); };
+    const __m512i high = _mm512_add_epi32(_mm512_slli_epi32(load(0), 5), load(2));
+    const __m512i low = _mm512_add_epi32(_mm512_slli_epi32(load(1), 5), load(3));
+    const __m512 dot = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high, 4), low));
+    const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(meeting.panels->scales[row]), of_tokens);
+    float* to = meeting.sums[0][row];
+    const __m512 sum = meeting.first ? _mm512_setzero_ps() : _mm512_load_ps(to);
+    _mm512_store_ps(to, _mm512_fmadd_ps(dot, scale, sum));
+  }
 }
 
-// The same for weights in two parts: a panel, then the next.
 template <typename Format>
-void meet(const Panel<false>* panels, const TokenTile& tokens, bool first, Dots (&dots)[2], Sums* sums) {
-  settle_memory();
-  for (int panel = 0; panel < 2; ++panel) {
+class Meetings {
+ public:
+  using M = Meeting<Format::kFolded>;
+  explicit Meetings(Dots (&dots)[2][2]) : dots_(dots) {}
+
+  void add(const M& meeting) {
+    settle_memory();
     zero_dots();
-    for (int64_t step = 0; step < kSteps; ++step)
-      multiply_step<true>(panels[panel].upper[step], panels[panel].lower[step], tokens.high[step], tokens.low[step]);
-    store_dots(dots[panel]);
-  }
-  const __m512 of_tokens = _mm512_load_ps(tokens.scales);
-  for (int panel = 0; panel < 2; ++panel)
-#pragma GCC unroll 4
-    for (int64_t row = 0; row < kPanel; ++row) {
-      const auto load = [&](int part) { return _mm512_load_si512(dots[panel][part][row]); };
-      const __m512i high = _mm512_add_epi32(_mm512_slli_epi32(load(0), 5), load(2));
-      const __m512i low = _mm512_add_epi32(_mm512_slli_epi32(load(1), 5), load(3));
-      const __m512 dot = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high, 4), low));
-      const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(panels[panel].scales[row]), of_tokens);
-      const __m512 sum = first ? _mm512_setzero_ps() : _mm512_load_ps(sums[panel][row]);
-      _mm512_store_ps(sums[panel][row], _mm512_fmadd_ps(dot, scale, sum));
+    for (int64_t step = 0; step < kSteps; ++step) {
+      multiply_step<Format>(meeting, step);
+      if (waiting_) add_rows<Format>(last_, dots_[turn_ ^ 1], step * kRows, kRows);
     }
-}
+    store_dots(dots_[turn_][0]);
+    if constexpr (Format::kMinima) {
+      zero_dots();
+      multiply_step<false>(meeting.panels[0].minima, meeting.panels[1].minima, meeting.tokens->sums_high,
+                           meeting.tokens->sums_low);
+      store_dots(dots_[turn_][1]);
+    }
+    last_ = meeting;
+    waiting_ = true;
+    turn_ ^= 1;
+  }
+  void finish() {
+    settle_memory();
+    if (waiting_) add_rows<Format>(last_, dots_[turn_ ^ 1], 0, kPanel);
+    waiting_ = false;
+  }
+
+ private:
+  static constexpr int64_t kRows = kPanel / kSteps;
+  Dots (&dots_)[2][2];
+  M last_ = {};
+  bool waiting_ = false;
+  int turn_ = 0;
+};
 
 // y of a panel and a token block.
 void write_block(const ProductPiece& piece, int64_t first_output, int64_t first_token, const Sums& sums) {
@@ -278,7 +323,7 @@ void write_block(const ProductPiece& piece, int64_t first_output, int64_t first_
 template <typename Format>
 void multiply_group(const ProductPiece& piece, const Format& format, int64_t first, int64_t block,
                     Scratch<Format::kFolded>& scratch) {
-  const int64_t blocks = piece.inputs / kGrouped, end = std::min(first + kGroup, piece.outputs);
+  const int64_t end = std::min(first + kGroup, piece.outputs);
   for (int64_t output = first; output < end; output += kPanel) {
     const std::byte* rows[kPanel];
     for (int64_t row = 0; row < kPanel; ++row)
@@ -286,12 +331,16 @@ void multiply_group(const ProductPiece& piece, const Format& format, int64_t fir
                   static_cast<size_t>(block * Format::kBytes);
     unpack(format, rows, scratch.panels[(output - first) / kPanel]);
   }
-  // Panels meet tokens in pairs; where the last is alone, what it is paired with is not looked at.
-  const auto* x = reinterpret_cast<const TokenTile*>(piece.x) + block;
-  for (int64_t token_block = 0; token_block * kTokenBlock < piece.tokens; ++token_block)
-    for (int64_t output = first; output < end; output += 2 * kPanel)
-      meet<Format>(&scratch.panels[(output - first) / kPanel], x[token_block * blocks], block == 0, scratch.dots,
-                   &scratch.sums[token_block][output / kPanel]);
+  // Where panels meet tokens in pairs and the last is alone, what it is paired with is not looked at.
+  constexpr int64_t kOutputs = kPanelsOfAMeeting<Format::kFolded> * kPanel;
+  const int64_t token_blocks = blocks_of(piece.tokens, kTokenBlock);
+  const auto* x = reinterpret_cast<const TokenTile*>(piece.x) + block * token_blocks;
+  Meetings<Format> meetings(scratch.dots);
+  for (int64_t token_block = 0; token_block < token_blocks; ++token_block)
+    for (int64_t output = 0; output < end - first; output += kOutputs)
+      meetings.add({&scratch.panels[output / kPanel], &x[token_block], block == 0,
+                    &scratch.sums[first / kGroup][token_block][output / kPanel]});
+  meetings.finish();
 }
 
 template <typename Format>
@@ -308,7 +357,8 @@ void multiply_many(const ProductPiece& piece) {
   _tile_release();
   for (int64_t token_block = 0; token_block * kTokenBlock < piece.tokens; ++token_block)
     for (int64_t output = 0; output < piece.outputs; output += kPanel)
-      write_block(piece, output, token_block * kTokenBlock, scratch.sums[token_block][output / kPanel]);
+      write_block(piece, output, token_block * kTokenBlock,
+                  scratch.sums[output / kGroup][token_block][output % kGroup / kPanel]);
 }
 
 template <typename Format>
@@ -333,6 +383,12 @@ const ProductKernel* grouped_product_kernel(tensor::DType dtype) {
   switch (dtype) {
     case DType::kQ2_K: return &kKernel<Q2K>;
     case DType::kQ3_K: return &kKernel<Q3K>;
+    case DType::kIQ2_XXS: return &kKernel<Iq2Xxs>;
+    case DType::kIQ2_XS: return &kKernel<Iq2Xs>;
+    case DType::kIQ2_S: return &kKernel<Iq2S>;
+    case DType::kIQ3_XXS: return &kKernel<Iq3Xxs>;
+    case DType::kIQ3_S: return &kKernel<Iq3S>;
+    case DType::kIQ4_XS: return &kKernel<Iq4Xs>;
     default: return nullptr;
   }
 }

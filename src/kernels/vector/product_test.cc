@@ -286,9 +286,10 @@ TEST_P(ProductTest, PassesOnWhatIsNotANumber) {
     }
 }
 
-// Each row of a bound's test above is held to what its path promises; here is which path that is.
+// The bound above is that of the path that is named; here is which path that is.
 TEST_P(ProductTest, FormatsWithIntegerScalesHaveProductsOfTheirOwnOnTiles) {
-  for (const DType dtype : {DType::kQ2_K, DType::kQ3_K}) {
+  for (const DType dtype : {DType::kQ2_K, DType::kQ3_K, DType::kIQ2_XXS, DType::kIQ2_XS, DType::kIQ2_S, DType::kIQ3_XXS,
+                            DType::kIQ3_S, DType::kIQ4_XS}) {
     const std::string path = machine_->path_of(dtype);
     EXPECT_EQ(path == "AMX int8, activations of 12 bits in blocks of 256", GetParam() == "amx")
         << tensor::name(dtype) << ": " << path;
