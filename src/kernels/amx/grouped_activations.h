@@ -22,10 +22,10 @@ struct CrumbOrder {  // Q2_K, Q3_K: register k has the bits 2 k of 64 bytes, whi
   static constexpr bool kSums = true;  // Q2_K has minima
   static constexpr int64_t at(int64_t i) { return i / 32 % 4 * 64 + i / 128 * 32 + i % 32; }
 };
-struct RowOrder {  // IQ2, IQ3: register k has eight of each of eight groups of 32
-  static constexpr int64_t kRun = 8;
+struct RowOrder {  // IQ2, IQ3: register k has every fourth from k on
+  static constexpr int64_t kRun = 1;
   static constexpr bool kSums = false;
-  static constexpr int64_t at(int64_t i) { return i % 32 / 8 * 64 + i / 32 * 8 + i % 8; }
+  static constexpr int64_t at(int64_t i) { return i % 4 * 64 + i / 4; }
 };
 struct NibbleOrder {  // IQ4_XS: two registers have the lower and the upper nibbles of four groups, two of the other
                       // four
@@ -77,10 +77,13 @@ static inline void quantise_grouped(const float* x, GroupedQuants& to) {
       _mm_store_si128(reinterpret_cast<__m128i*>(to.high + Order::at(i)), high_bytes);
       _mm_store_si128(reinterpret_cast<__m128i*>(to.low + Order::at(i)), low_bytes);
     } else {
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(to.high + Order::at(i)), high_bytes);
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(to.low + Order::at(i)), low_bytes);
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(to.high + Order::at(i + 8)), _mm_srli_si128(high_bytes, 8));
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(to.low + Order::at(i + 8)), _mm_srli_si128(low_bytes, 8));
+      alignas(16) int8_t high_quants[16], low_quants[16];
+      _mm_store_si128(reinterpret_cast<__m128i*>(high_quants), high_bytes);
+      _mm_store_si128(reinterpret_cast<__m128i*>(low_quants), low_bytes);
+      for (int64_t j = 0; j < 16; ++j) {
+        to.high[Order::at(i + j)] = high_quants[j];
+        to.low[Order::at(i + j)] = low_quants[j];
+      }
     }
     if constexpr (Order::kSums) {
       const int32_t sum = _mm512_reduce_add_epi32(quants), upper = (sum + 128) >> 8;

@@ -16,6 +16,7 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -146,215 +147,248 @@ struct Q3K {
   }
 };
 
-// IQ2 and IQ3: magnitudes are rows of a codebook, eight or four to a row; a register has eight weights of each of eight
-// groups of 32.
+// IQ2 and IQ3: magnitudes are rows of a codebook, eight or four to a row, of three or eight different ones. A row is
+// kept as two bytes, two or four bits for each magnitude, so that a block is looked up in registers: byte b of what is
+// found tells weights 4 b to 4 b + 3, which become byte b of registers 0 to 3.
 
-// A codebook with 128 added: the negative of a byte b + 128 is 128 - b.
-template <size_t kRows, size_t kWidth>
-struct RaisedRows {
-  alignas(64) uint8_t rows[kRows][kWidth];
-  explicit RaisedRows(const tensor::Codebook<kRows, kWidth>& from) {
-    for (size_t row = 0; row < kRows; ++row)
-      for (size_t at = 0; at < kWidth; ++at) rows[row][at] = static_cast<uint8_t>(from[row][at] + 128);
-  }
-};
-
-// A bit for each weight, negative where it is set; the eight bytes of register k follow those of k - 1.
+// A bit for each weight, negative where it is set: byte b has those of weights 4 b to 4 b + 3, in its lower half where
+// b is even, in its upper half where b is odd.
 struct SignBits {
-  alignas(32) uint8_t bytes[32];
-  explicit SignBits(__m256i bits) {
-    _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), bits);
-    __asm__ volatile("" : "+m"(bytes));  // loaded from there as masks, without a detour through other registers
-  }
-  __m512i apply(__m512i raised, int k) const {
-    uint64_t mask;
-    std::memcpy(&mask, bytes + 8 * k, sizeof mask);
-    return _mm512_mask_sub_epi8(raised, _cvtu64_mask64(mask), _mm512_setzero_si512(), raised);
+  __m512i bytes;
+
+  __m512i apply(__m512i raised, int k) const {  // with 128 added, the negative of a byte is minus the byte
+    const auto bits = _mm512_set1_epi16(static_cast<int16_t>(0x1001 << k));
+    return _mm512_mask_sub_epi8(raised, _mm512_test_epi8_mask(bytes, bits), _mm512_setzero_si512(), raised);
   }
 };
-// From bytes [group][k] to [k][group].
-static inline __m256i by_register(__m256i by_group) {
-  const __m256i index = _mm256_setr_epi8(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29, 2, 6, 10, 14, 18, 22,
-                                         26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
-  return _mm256_permutexvar_epi8(index, by_group);
-}
-// Seven signs of each byte, to which the eighth is added: an even number of them is negative. A map of a byte's bits,
-// where byte 7 - i says of which bits bit i is the sum; the uppermost of the byte is dropped.
-static inline __m512i even_signs(__m512i bytes) {
-  return _mm512_gf2p8affine_epi64_epi8(bytes, _mm512_set1_epi64(0x010204081020407f), 0);
-}
-// The four times seven bits from bit kFirst on of each of eight numbers.
-template <int kFirst>
+// Four times seven bits of each of eight numbers, from bit kFirst on and kApart apart. The eighth is added: an even
+// number of signs is negative. That is a map of a byte's bits, where byte 7 - i says of which bits bit i is the sum;
+// the uppermost of the byte is dropped.
+template <int kFirst, int kApart>
 static inline SignBits signs_of_sevens(__m512i numbers) {
-  static constexpr auto kBits = tell_each<uint8_t>([](int at) { return kFirst + at % 4 * 7; });
-  static constexpr auto kIndex = tell_each<uint8_t>([](int at) { return at % 8 * 8 + at / 8 % 4; });
-  const __m512i bytes = even_signs(_mm512_multishift_epi64_epi8(load_constant(kBits), numbers));
-  return SignBits(_mm512_castsi512_si256(_mm512_permutexvar_epi8(load_constant(kIndex), bytes)));
+  static constexpr auto kBits = tell_each<uint8_t>([](int at) { return kFirst + at % 8 / 2 * kApart; });
+  const __m512i sevens = _mm512_multishift_epi64_epi8(load_constant(kBits), numbers);
+  return {_mm512_gf2p8affine_epi64_epi8(sevens, _mm512_set1_epi64(0x010204081020407f), 0)};
 }
-static inline SignBits signs_of_bytes(const std::byte* from) { return SignBits(by_register(load_256(from))); }
+static inline SignBits signs_of_bytes(const std::byte* from) {
+  static constexpr auto kIndex = tell_each<uint8_t>([](int at) { return at / 2; });
+  return {_mm512_permutexvar_epi8(load_constant(kIndex), _mm512_castsi256_si512(load_256(from)))};
+}
 
 // Odd numbers 2 s + 1 whose s are four bits from bit 1 on.
 static inline __m512i odd_of(__m512i lanes) {
   return _mm512_ternarylogic_epi32(lanes, _mm512_set1_epi32(30), _mm512_set1_epi32(1), 0xea);  // (lanes & 30) | 1
 }
-static inline __m512i eight_bytes(const std::byte* from) {
-  return _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
-}
 static inline __m512i lower_in_both(__m512i numbers) { return _mm512_shuffle_epi32(numbers, _MM_PERM_CCAA); }
 static inline __m512i upper_in_both(__m512i numbers) { return _mm512_shuffle_epi32(numbers, _MM_PERM_DDBB); }
 
-// The scales of IQ2_XS and IQ2_S: a byte for each 32 weights, a nibble for each sixteen.
-static inline void put_nibble_scales(const std::byte* from, GroupedWeights& weights) {
-  const __m512i bytes = lower_in_both(eight_bytes(from));
-  weights.scales[0] = odd_of(_mm512_slli_epi32(bytes, 1));
-  weights.scales[1] = odd_of(_mm512_srli_epi32(bytes, 3));
+// The scales of IQ2_XS and IQ2_S: sixteen nibbles, one for each sixteen weights.
+static inline __m512i nibble_scales(const std::byte* from) {
+  static constexpr auto kBits = tell_each<uint8_t>([](int at) { return (at / 4 * 4 + 63) % 64; });
+  uint64_t nibbles;
+  std::memcpy(&nibbles, from, sizeof nibbles);
+  return odd_of(_mm512_multishift_epi64_epi8(load_constant(kBits), _mm512_set1_epi64(static_cast<int64_t>(nibbles))));
 }
 
+// Of 128, 256 or 512 bytes those with the lower bits of `numbers`; eighth and ninth bits are masks.
+template <int64_t kBytes>
+static inline __m512i look_up_bytes(const uint8_t* table, __m512i numbers, __mmask64 eighths, __mmask64 ninths) {
+  if constexpr (kBytes == 128) {
+    return _mm512_permutex2var_epi8(_mm512_load_si512(table), numbers, _mm512_load_si512(table + 64));
+  } else {
+    constexpr int64_t kHalf = kBytes / 2;
+    return _mm512_mask_blend_epi8(kBytes == 256 ? eighths : ninths,
+                                  look_up_bytes<kHalf>(table, numbers, eighths, ninths),
+                                  look_up_bytes<kHalf>(table + kHalf, numbers, eighths, ninths));
+  }
+}
+// Of 64 to 1024 words those with `numbers`. Of many most would be looked up in vain: there a gather is as fast, or
+// faster, which reads a word beyond each.
+template <int64_t kWords>
+static inline __m512i look_up_words(const uint16_t* table, __m512i numbers) {
+  if constexpr (kWords > 256) {
+    const __m512i even = _mm512_and_si512(numbers, _mm512_set1_epi32(0xffff)), odd = _mm512_srli_epi32(numbers, 16);
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_i32gather_epi32(even, table, 2),
+                                   _mm512_slli_epi32(_mm512_i32gather_epi32(odd, table, 2), 16));
+  } else if constexpr (kWords == 64) {
+    return _mm512_permutex2var_epi16(_mm512_load_si512(table), numbers, _mm512_load_si512(table + 32));
+  } else {
+    constexpr int64_t kHalf = kWords / 2;
+    return _mm512_mask_blend_epi16(_mm512_test_epi16_mask(numbers, _mm512_set1_epi16(kHalf)),
+                                   look_up_words<kHalf>(table, numbers), look_up_words<kHalf>(table + kHalf, numbers));
+  }
+}
+
+// Which of a few values that is.
+template <size_t kValues>
+static inline unsigned index_in(const std::array<uint8_t, kValues>& values, int8_t value) {
+  return static_cast<unsigned>(std::find(values.begin(), values.end(), value) - values.begin());
+}
+
+// Rows of IQ2: eight crumbs in a word.
+template <size_t kRows>
+struct CrumbRows {
+  static constexpr std::array<uint8_t, 3> kMagnitudes = {8, 25, 43};
+  alignas(64) uint16_t words[kRows + 1] = {};
+  explicit CrumbRows(const tensor::Codebook<kRows, 8>& from) {
+    for (size_t row = 0; row < kRows; ++row)
+      for (size_t at = 0; at < 8; ++at)
+        words[row] = static_cast<uint16_t>(words[row] | index_in(kMagnitudes, from[row][at]) << (2 * at));
+  }
+};
+// Rows of IQ3: nibbles of the first two and of the last two magnitudes.
+template <size_t kRows>
+struct NibbleRows {
+  alignas(64) uint8_t first[kRows], last[kRows];
+  NibbleRows(const tensor::Codebook<kRows, 4>& from, const std::array<uint8_t, 8>& magnitudes) {
+    for (size_t row = 0; row < kRows; ++row) {
+      const auto pair = [&](size_t at) {
+        return static_cast<uint8_t>(index_in(magnitudes, from[row][at]) | index_in(magnitudes, from[row][at + 1]) << 4);
+      };
+      first[row] = pair(0);
+      last[row] = pair(2);
+    }
+  }
+};
+
 // What the formats with rows of a codebook share.
-template <size_t kRows, size_t kWidth>
 struct OfRows {
   using Order = RowOrder;
   static constexpr int64_t kScaleAt = 0;
   static constexpr bool kFolded = false, kMinima = false;
-  static constexpr int kAdded = 128;
-  const uint8_t* rows;
-
-  explicit OfRows(const RaisedRows<kRows, kWidth>& raised) : rows(raised.rows[0]) {}
-  __m512i look_up(__m512i numbers) const {
-    if constexpr (kWidth == 8)
-      return _mm512_i64gather_epi64(numbers, rows, 8);
-    else
-      return _mm512_i32gather_epi32(numbers, rows, 4);
-  }
+  static constexpr int kSets = 1, kAdded = 128;
 };
 
-struct Iq2Xxs : OfRows<256, 8> {
-  static constexpr int64_t kBytes = 66;
+template <size_t kRows>
+struct Iq2 : OfRows {
   static constexpr float kFactor = 0.125f;
-  static constexpr int kSets = 1;
-  Iq2Xxs() : OfRows(raised()) {}
-  static const RaisedRows<256, 8>& raised() {
-    static const RaisedRows made(tensor::kIq2XxsRows);
+  const uint16_t* words;
+  explicit Iq2(const CrumbRows<kRows>& rows) : words(rows.words) {}
+
+  // Of 32 words of row numbers. Two crumbs are an index, as in Q2_K.
+  GroupedWeights weights(__m512i numbers, const SignBits& signs, __m512i scales) const {
+    static constexpr auto kLower = tell_each<uint8_t>([](int at) { return raised(at % 4); }),
+                          kUpper = tell_each<uint8_t>([](int at) { return raised(at % 16 / 4); });
+    const __m512i nibble = _mm512_set1_epi8(15), crumbs = look_up_words<kRows>(words, numbers);
+    const __m512i first = _mm512_and_si512(crumbs, nibble),
+                  second = _mm512_and_si512(_mm512_srli_epi16(crumbs, 4), nibble);
+    return {{signs.apply(_mm512_shuffle_epi8(load_constant(kLower), first), 0),
+             signs.apply(_mm512_shuffle_epi8(load_constant(kUpper), first), 1),
+             signs.apply(_mm512_shuffle_epi8(load_constant(kLower), second), 2),
+             signs.apply(_mm512_shuffle_epi8(load_constant(kUpper), second), 3)},
+            {scales}};
+  }
+
+ private:
+  static constexpr int raised(int crumb) { return crumb < 3 ? CrumbRows<kRows>::kMagnitudes[crumb] + 128 : 0; }
+};
+
+struct Iq2Xxs : Iq2<256> {
+  static constexpr int64_t kBytes = 66;
+  Iq2Xxs() : Iq2(rows()) {}
+  static const CrumbRows<256>& rows() {
+    static const CrumbRows made(tensor::kIq2XxsRows);
     return made;
   }
   // Each group: four row numbers, then signs and a scale.
   GroupedWeights bytes(const std::byte* block) const {
+    static constexpr auto kIndex = tell_each<uint8_t>([](int at) { return at / 8 * 8 + at % 8 / 2; });
     const __m512i groups = load_512(block + 2);
-    const SignBits signs = signs_of_sevens<32>(groups);
-    GroupedWeights weights;
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k)
-      weights.bytes[k] = signs.apply(
-          look_up(_mm512_and_si512(_mm512_srli_epi64(groups, static_cast<unsigned>(8 * k)), _mm512_set1_epi64(255))),
-          k);
-    weights.scales[0] = odd_of(_mm512_srli_epi32(upper_in_both(groups), 27));
-    return weights;
+    return weights(_mm512_maskz_permutexvar_epi8(0x5555555555555555, load_constant(kIndex), groups),
+                   signs_of_sevens<32, 7>(groups), odd_of(_mm512_srli_epi32(upper_in_both(groups), 27)));
   }
 };
 
-struct Iq2Xs : OfRows<512, 8> {
+struct Iq2Xs : Iq2<512> {
   static constexpr int64_t kBytes = 74;
-  static constexpr float kFactor = 0.125f;
-  static constexpr int kSets = 2;
-  Iq2Xs() : OfRows(raised()) {}
-  static const RaisedRows<512, 8>& raised() {
-    static const RaisedRows made(tensor::kIq2XsRows);
+  Iq2Xs() : Iq2(rows()) {}
+  static const CrumbRows<512>& rows() {
+    static const CrumbRows made(tensor::kIq2XsRows);
     return made;
   }
   // Words of nine bits of row number and seven signs.
   GroupedWeights bytes(const std::byte* block) const {
-    static constexpr auto kIndex = tell_each<uint8_t>([](int at) { return at % 8 * 8 + at / 8 % 4 * 2; });
-    const __m512i words = load_512(block + 2);
-    const SignBits signs(_mm512_castsi512_si256(
-        _mm512_permutexvar_epi8(load_constant(kIndex), even_signs(_mm512_srli_epi16(words, 9)))));
-    GroupedWeights weights;
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k)
-      weights.bytes[k] = signs.apply(
-          look_up(_mm512_and_si512(_mm512_srli_epi64(words, static_cast<unsigned>(16 * k)), _mm512_set1_epi64(511))),
-          k);
-    put_nibble_scales(block + 66, weights);
-    return weights;
+    const __m512i stored = load_512(block + 2);
+    return weights(_mm512_and_si512(stored, _mm512_set1_epi16(511)), signs_of_sevens<9, 16>(stored),
+                   nibble_scales(block + 66));
   }
 };
 
-struct Iq2S : OfRows<1024, 8> {
+struct Iq2S : Iq2<1024> {
   static constexpr int64_t kBytes = 82;
-  static constexpr float kFactor = 0.125f;
-  static constexpr int kSets = 2;
-  Iq2S() : OfRows(raised()) {}
-  static const RaisedRows<1024, 8>& raised() {
-    static const RaisedRows made(tensor::kIq2SRows);
+  Iq2S() : Iq2(rows()) {}
+  static const CrumbRows<1024>& rows() {
+    static const CrumbRows made(tensor::kIq2SRows);
     return made;
   }
   // Eight bits of row numbers, signs, two upper bits of each number.
   GroupedWeights bytes(const std::byte* block) const {
-    const __m512i lower = _mm512_cvtepu32_epi64(load_256(block + 2)), upper = eight_bytes(block + 66);
-    const SignBits signs = signs_of_bytes(block + 34);
-    GroupedWeights weights;
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) {
-      const __m512i low = _mm512_srli_epi64(lower, static_cast<unsigned>(8 * k)),
-                    high = _mm512_slli_epi64(upper, static_cast<unsigned>(8 - 2 * k));
-      const __m512i both = _mm512_ternarylogic_epi64(_mm512_set1_epi64(255), low, high, 0xca);  // low where set
-      weights.bytes[k] = signs.apply(look_up(_mm512_and_si512(both, _mm512_set1_epi64(1023))), k);
-    }
-    put_nibble_scales(block + 74, weights);
-    return weights;
+    static constexpr auto kBits = tell_each<uint8_t>([](int at) { return at % 8 / 2 * 2; });
+    const __m512i lower = _mm512_cvtepu8_epi16(load_256(block + 2)),
+                  crumbs = _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(block + 66)));
+    const __m512i upper = _mm512_slli_epi16(_mm512_multishift_epi64_epi8(load_constant(kBits), crumbs), 8);
+    const __m512i numbers = _mm512_ternarylogic_epi32(lower, upper, _mm512_set1_epi16(0x300), 0xf8);
+    return weights(numbers, signs_of_bytes(block + 34), nibble_scales(block + 74));
   }
 };
 
-// Of eight bytes, number 2 k and 2 k + 1 as lanes.
-template <int k>
-static inline __m512i two_of_eight(__m512i bytes) {
-  static constexpr auto kIndex =
-      tell_each<uint8_t>([](int at) { return at % 4 == 0 ? at % 16 / 8 * 8 + 2 * k + at / 4 % 2 : 0x80; });
-  return _mm512_shuffle_epi8(bytes, load_constant(kIndex));
-}
+template <size_t kRows>
+struct Iq3 : OfRows {
+  const NibbleRows<kRows>& rows;
+  explicit Iq3(const NibbleRows<kRows>& of) : rows(of) {}
 
-struct Iq3Xxs : OfRows<256, 4> {
+  // Of 64 bytes of row numbers and their ninth bits.
+  template <typename Format>
+  GroupedWeights weights(__m512i numbers, __mmask64 ninths, const SignBits& signs, __m512i scales) const {
+    static constexpr auto kRaised =
+        tell_each<uint8_t>([](int at) { return at % 16 < 8 ? Format::kMagnitudes[at % 16] + 128 : 0; });
+    const __mmask64 eighths = _mm512_movepi8_mask(numbers);
+    const __m512i first = look_up_bytes<kRows>(rows.first, numbers, eighths, ninths),
+                  last = look_up_bytes<kRows>(rows.last, numbers, eighths, ninths);
+    const auto weights_of = [&](__m512i nibbles, int k) {
+      return signs.apply(_mm512_shuffle_epi8(load_constant(kRaised), _mm512_and_si512(nibbles, _mm512_set1_epi8(15))),
+                         k);
+    };
+    return {{weights_of(first, 0), weights_of(_mm512_srli_epi16(first, 4), 1), weights_of(last, 2),
+             weights_of(_mm512_srli_epi16(last, 4), 3)},
+            {scales}};
+  }
+};
+
+struct Iq3Xxs : Iq3<256> {
   static constexpr int64_t kBytes = 98;
   static constexpr float kFactor = 0.25f;
-  static constexpr int kSets = 1;
-  Iq3Xxs() : OfRows(raised()) {}
-  static const RaisedRows<256, 4>& raised() {
-    static const RaisedRows made(tensor::kIq3XxsRows);
+  static constexpr std::array<uint8_t, 8> kMagnitudes = {4, 12, 20, 28, 36, 44, 52, 62};
+  Iq3Xxs() : Iq3(rows()) {}
+  static const NibbleRows<256>& rows() {
+    static const NibbleRows made(tensor::kIq3XxsRows, kMagnitudes);
     return made;
   }
   // Row numbers, then a word of signs and a scale for each group.
   GroupedWeights bytes(const std::byte* block) const {
-    const __m512i numbers = load_512(block + 2), words = _mm512_cvtepu32_epi64(load_256(block + 66));
-    const SignBits signs = signs_of_sevens<0>(words);
-    return {{signs.apply(look_up(two_of_eight<0>(numbers)), 0), signs.apply(look_up(two_of_eight<1>(numbers)), 1),
-             signs.apply(look_up(two_of_eight<2>(numbers)), 2), signs.apply(look_up(two_of_eight<3>(numbers)), 3)},
-            {odd_of(_mm512_srli_epi32(lower_in_both(words), 27))}};
+    const __m512i words = _mm512_cvtepu32_epi64(load_256(block + 66));
+    return weights<Iq3Xxs>(load_512(block + 2), 0, signs_of_sevens<0, 7>(words),
+                           odd_of(_mm512_srli_epi32(lower_in_both(words), 27)));
   }
 };
 
-struct Iq3S : OfRows<512, 4> {
+struct Iq3S : Iq3<512> {
   static constexpr int64_t kBytes = 110;
   static constexpr float kFactor = 1;
-  static constexpr int kSets = 1;
-  Iq3S() : OfRows(raised()) {}
-  static const RaisedRows<512, 4>& raised() {
-    static const RaisedRows made(tensor::kIq3SRows);
+  static constexpr std::array<uint8_t, 8> kMagnitudes = {1, 3, 5, 7, 9, 11, 13, 15};
+  Iq3S() : Iq3(rows()) {}
+  static const NibbleRows<512>& rows() {
+    static const NibbleRows made(tensor::kIq3SRows, kMagnitudes);
     return made;
   }
-  // Eight bits of row numbers, a byte of ninth bits for each group, signs, nibbles of scales.
-  template <int k>
-  __m512i raised_rows(__m512i numbers, __m512i ninths) const {
-    static constexpr auto kShifts = tell_each<uint32_t>([](int at) { return 8 - 2 * k - at % 2; });
-    const __m512i upper = _mm512_sllv_epi32(ninths, load_constant(kShifts));
-    return look_up(_mm512_ternarylogic_epi32(two_of_eight<k>(numbers), upper, _mm512_set1_epi32(0x100), 0xf8));
-  }
+  // Eight bits of row numbers, their ninth bits, signs, nibbles of scales.
   GroupedWeights bytes(const std::byte* block) const {
     static constexpr auto kTurns = tell_each<uint32_t>([](int at) { return (33 - at / 2 * 4) % 32; });
-    const __m512i numbers = load_512(block + 2), ninths = lower_in_both(eight_bytes(block + 66));
-    const SignBits signs = signs_of_bytes(block + 74);
+    uint64_t ninths;
+    std::memcpy(&ninths, block + 66, sizeof ninths);
     const __m512i nibbles = _mm512_set1_epi32(static_cast<int>(load_u32(block + 106)));
-    return {{signs.apply(raised_rows<0>(numbers, ninths), 0), signs.apply(raised_rows<1>(numbers, ninths), 1),
-             signs.apply(raised_rows<2>(numbers, ninths), 2), signs.apply(raised_rows<3>(numbers, ninths), 3)},
-            {odd_of(_mm512_rolv_epi32(nibbles, load_constant(kTurns)))}};
+    return weights<Iq3S>(load_512(block + 2), _cvtu64_mask64(ninths), signs_of_bytes(block + 74),
+                         odd_of(_mm512_rolv_epi32(nibbles, load_constant(kTurns))));
   }
 };
 
