@@ -52,7 +52,7 @@ std::vector<Choice> choices() {
               &avx512::kRowKernels,
               &avx512::kTowerKernels,
               {avx512::product_kernel, avx512::fine_product_kernel, avx512::fine_product_kernel}}},
-      {"amx", cpu.avx512 && cpu.avx512_bf16 && cpu.amx_bf16,
+      {"amx", cpu.avx512 && cpu.avx512_bf16 && cpu.amx_int8 && cpu.amx_bf16,
        Target{"amx",
               &avx512::kFloatKernels,
               &avx512::kAttendKernels,

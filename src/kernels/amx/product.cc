@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/amx/grouped_product.h"
 #include "kernels/amx/tile_config.h"
 #include "kernels/amx/tiles.h"
 #include "kernels/amx/unpack.h"
@@ -307,6 +308,7 @@ constexpr ProductKernel kExact = {"AMX bf16 in three terms", Arithmetic::kBf16, 
 
 const ProductKernel* product_kernel(tensor::DType dtype) {
   if (const ProductKernel* wide = wide_product_kernel(dtype)) return wide;
+  if (const ProductKernel* grouped = grouped_product_kernel(dtype)) return grouped;
   if (unpack_row(dtype) == nullptr) return nullptr;
   return tensor::is_block_format(dtype) ? &kQuantised : &kExact;
 }

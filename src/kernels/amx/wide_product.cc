@@ -391,7 +391,6 @@ const ProductKernel* head_kernel(tensor::DType dtype) {
     case DType::kQ5_K:
     case DType::kQ6_K:
     case DType::kIQ4_NL:
-    case DType::kIQ4_XS:
     case DType::kMXFP4: return &kHeadKernel;
     default: return product_kernel(dtype);
   }

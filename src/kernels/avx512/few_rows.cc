@@ -2,6 +2,7 @@
 #include "kernels/avx512/few_rows.h"
 
 #include "kernels/avx512/k_scales.h"
+#include "kernels/avx512/output_lanes.h"
 #include "kernels/avx512/transpose.h"
 #include "kernels/avx512/wide_blocks.h"
 #include "kernels/vector/int8_loops.h"
@@ -11,41 +12,14 @@ namespace {
 
 using int8::ActivationBlock;
 
-constexpr int64_t kOutputs = 16;  // at once
-constexpr int64_t kChunk = 256;   // inputs whose scales are prepared at once
+constexpr int64_t kChunk = 256;  // inputs whose scales are prepared at once
 constexpr int64_t kBlock = int8::kBlock;
-
-__m128i load_16(const std::byte* bytes) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)); }
-
-// Sixteen bytes of each of four rows.
-__m512i load_four(const std::byte* const (&rows)[4], int64_t at) {
-  __m512i bytes = _mm512_castsi128_si512(load_16(rows[0] + at));
-  bytes = _mm512_inserti32x4(bytes, load_16(rows[1] + at), 1);
-  bytes = _mm512_inserti32x4(bytes, load_16(rows[2] + at), 2);
-  return _mm512_inserti32x4(bytes, load_16(rows[3] + at), 3);
-}
 
 // The scales of a chunk: [group of 32 or 16][output].
 struct Scales {
   alignas(64) float scales[kChunk / 16][kOutputs];
-  alignas(64) float offsets[kChunk / kBlock][kOutputs];
+  alignas(64) float offsets[kChunk / 16][kOutputs];
 };
-
-// halves[block][output] of the binary16 numbers that lie kStride apart, to floats.
-template <int64_t kStride>
-void load_halves(const std::byte* const (&rows)[kOutputs], int64_t first, int64_t blocks, float (*floats)[kOutputs]) {
-  alignas(32) uint16_t halves[kChunk / kBlock][kOutputs];
-  for (int64_t output = 0; output < kOutputs; ++output)
-    for (int64_t block = 0; block < blocks; ++block) {
-      uint16_t half;
-      std::memcpy(&half, rows[output] + first + block * kStride, sizeof half);
-      __asm__("" : "+r"(half));  // one by one through memory: gathered in a register they would be shuffled
-      halves[block][output] = half;
-    }
-  __asm__ volatile("" : "+m"(halves));
-  for (int64_t block = 0; block < blocks; ++block)
-    _mm512_store_ps(floats[block], _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves[block]))));
-}
 
 // 32 quants of four rows, made unsigned: the first sixteen of each, then the others.
 struct Quants {
@@ -195,6 +169,20 @@ struct Iq4Xs : Iq4Nl {
   static Raw load(const std::byte* const (&rows)[4], int64_t block) { return load_four(rows, 8 + block * 16); }
 };
 
+// floats[group][output] = the halves at `at` * factors(row), sixteen integers of each output.
+template <typename Factors>
+void multiply_halves(const std::byte* const (&rows)[kOutputs], int64_t at, Factors factors, float (*floats)[kOutputs]) {
+  __m512i lanes[kOutputs];
+  for (int64_t output = 0; output < kOutputs; ++output) {
+    uint16_t half;
+    std::memcpy(&half, rows[output] + at, sizeof half);
+    lanes[output] = _mm512_castps_si512(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(factors(rows[output]))),
+                                                      _mm512_set1_ps(_cvtsh_ss(half))));
+  }
+  transpose_16x16(lanes);
+  for (int64_t group = 0; group < 16; ++group) _mm512_store_si512(floats[group], lanes[group]);
+}
+
 struct Q6K {
   static constexpr int64_t kBlockBytes = 0;  // 210 bytes are not eight times anything: rows are advanced by kChunkBytes
   static constexpr int64_t kChunkBytes = 210, kLoaded = 4;
@@ -204,15 +192,8 @@ struct Q6K {
     Quants nibbles[2], crumbs;
   };
   static void prepare(const std::byte* const (&rows)[kOutputs], int64_t, Scales& scales) {
-    __m512i lanes[kOutputs];
-    for (int64_t output = 0; output < kOutputs; ++output) {
-      uint16_t half;
-      std::memcpy(&half, rows[output] + 208, sizeof half);
-      lanes[output] = _mm512_castps_si512(_mm512_mul_ps(
-          _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_16(rows[output] + 192))), _mm512_set1_ps(_cvtsh_ss(half))));
-    }
-    transpose_16x16(lanes);
-    for (int64_t group = 0; group < 16; ++group) _mm512_store_si512(scales.scales[group], lanes[group]);
+    multiply_halves(
+        rows, 208, [](const std::byte* row) { return load_16(row + 192); }, scales.scales);
   }
   // Each half of the block has 64 bytes of nibbles and 32 of crumbs for its 128 values.
   static Raw load(const std::byte* const (&rows)[4], int64_t block) {
@@ -236,14 +217,64 @@ struct Q6K {
   }
 };
 
-// Where parts[i] holds four sums of each of the outputs i, i + 4, i + 8 and i + 12: lane i is the sum of output i.
-__m512i add_up(const __m512i (&parts)[4]) {
-  const auto pair = [](__m512i a, __m512i b) {
-    return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-  };
-  const __m512i even = pair(parts[0], parts[2]), odd = pair(parts[1], parts[3]);
-  return _mm512_add_epi32(_mm512_unpacklo_epi32(even, odd), _mm512_unpackhi_epi32(even, odd));
+// Sixteen scales of six bits, 32 more than they are.
+__m128i scales_of_q3_k(const std::byte* packed) {
+  uint32_t upper;
+  std::memcpy(&upper, packed + 8, sizeof upper);
+  const __m128i nibbles = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(packed));
+  const __m128i low = _mm_and_si128(_mm_unpacklo_epi64(nibbles, _mm_srli_epi16(nibbles, 4)), _mm_set1_epi8(15));
+  const __m128i crumbs = _mm_srlv_epi32(_mm_set1_epi32(static_cast<int>(upper)), _mm_setr_epi32(0, 2, 4, 6));
+  return _mm_or_si128(low, _mm_slli_epi16(_mm_and_si128(crumbs, _mm_set1_epi8(3)), 4));
 }
+
+struct Q2K {
+  static constexpr int64_t kBlockBytes = 0, kChunkBytes = 84, kLoaded = 4;
+  static constexpr int kAdded = 0;
+  static constexpr bool kOffsets = true, kHalves = true;
+  using Raw = Quants;
+  static void prepare(const std::byte* const (&rows)[kOutputs], int64_t, Scales& scales) {
+    const __m128i nibble = _mm_set1_epi8(15);
+    multiply_halves(
+        rows, 80, [&](const std::byte* row) { return _mm_and_si128(load_16(row), nibble); }, scales.scales);
+    const auto minima = [&](const std::byte* row) {
+      return _mm_sub_epi8(_mm_setzero_si128(), _mm_and_si128(_mm_srli_epi16(load_16(row), 4), nibble));
+    };
+    multiply_halves(rows, 82, minima, scales.offsets);
+  }
+  // Four blocks share 32 bytes, two bits of each.
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) {
+    return {load_four(rows, 16 + block * 8), load_four(rows, 32 + block * 8)};
+  }
+  static __m512i crumbs(__m512i bytes, int64_t block) {
+    return _mm512_and_si512(_mm512_srli_epi16(bytes, static_cast<unsigned>(block % 4 * 2)), _mm512_set1_epi8(3));
+  }
+  static Quants quants(const Raw& raw, int64_t block) { return {crumbs(raw.first, block), crumbs(raw.second, block)}; }
+};
+
+struct Q3K {
+  static constexpr int64_t kBlockBytes = 0, kChunkBytes = 110, kLoaded = 4;
+  static constexpr int kAdded = 4;
+  static constexpr bool kOffsets = false, kHalves = true;
+  struct Raw {
+    Quants crumbs, thirds;
+  };
+  static void prepare(const std::byte* const (&rows)[kOutputs], int64_t, Scales& scales) {
+    const auto factors = [](const std::byte* row) { return _mm_sub_epi8(scales_of_q3_k(row + 96), _mm_set1_epi8(32)); };
+    multiply_halves(rows, 108, factors, scales.scales);
+  }
+  static Raw load(const std::byte* const (&rows)[4], int64_t block) {
+    return {{load_four(rows, 32 + block * 8), load_four(rows, 48 + block * 8)},
+            {load_four(rows, 0), load_four(rows, 16)}};
+  }
+  static Quants quants(const Raw& raw, int64_t block) {
+    const auto with_third = [&](__m512i bytes, __m512i thirds) {
+      const __m512i low = Q2K::crumbs(bytes, block);
+      const __mmask64 set = _mm512_test_epi8_mask(thirds, _mm512_set1_epi8(static_cast<char>(1 << block)));
+      return _mm512_mask_add_epi8(low, set, low, _mm512_set1_epi8(4));
+    };
+    return {with_third(raw.crumbs.first, raw.thirds.first), with_third(raw.crumbs.second, raw.thirds.second)};
+  }
+};
 
 __m512i four_times(const int8_t* sixteen) {
   return _mm512_broadcast_i32x4(load_16(reinterpret_cast<const std::byte*>(sixteen)));
@@ -274,6 +305,11 @@ int32_t half_correction(const ActivationBlock& x, int half, int added) {
 int32_t half_correction(const WideBlock& x, int half, int added) {
   return -added * (half == 0 ? x.first_total : x.total - x.first_total);
 }
+// The values of sixteen activations, added up.
+float half_sum(const ActivationBlock& x, int half) { return x.half_sums[half]; }
+float half_sum(const WideBlock& x, int half) {
+  return x.scale * static_cast<float>(half == 0 ? x.first_total : x.total - x.first_total);
+}
 
 template <typename Format>
 constexpr bool has_halves() {
@@ -297,51 +333,36 @@ inline __attribute__((always_inline)) void add_block(const Block& x, const Quant
     sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots), scale, sums);
   };
   __m512i parts[4];
+  const auto add_offsets = [&](int64_t group, float values) {
+    if constexpr (Format::kOffsets)
+      sums = _mm512_fmadd_ps(_mm512_load_ps(scales.offsets[group]), _mm512_set1_ps(values), sums);
+  };
   if constexpr (has_halves<Format>()) {
-    for (int row = 0; row < 4; ++row) parts[row] = dot_half(x, 0, quants[row].first);
-    add_scaled(parts, half_correction(x, 0, Format::kAdded), scales.scales[2 * block]);
-    for (int row = 0; row < 4; ++row) parts[row] = dot_half(x, 16, quants[row].second);
-    add_scaled(parts, half_correction(x, 1, Format::kAdded), scales.scales[2 * block + 1]);
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      for (int row = 0; row < 4; ++row)
+        parts[row] = dot_half(x, 16 * half, half == 0 ? quants[row].first : quants[row].second);
+      int32_t corrected = 0;
+      if constexpr (Format::kAdded > 0) corrected = half_correction(x, half, Format::kAdded);
+      add_scaled(parts, corrected, scales.scales[2 * block + half]);
+      add_offsets(2 * block + half, half_sum(x, half));
+    }
   } else {
     for (int row = 0; row < 4; ++row) parts[row] = dot(x, quants[row]);
     int32_t corrected = 0;
     if constexpr (Format::kAdded > 0) corrected = correction(x, Format::kAdded);
     add_scaled(parts, corrected, scales.scales[block]);
+    add_offsets(block, x.sum);
   }
-  if constexpr (Format::kOffsets)
-    sums = _mm512_fmadd_ps(_mm512_load_ps(scales.offsets[block]), _mm512_set1_ps(x.sum), sums);
 }
 
-// The outputs that meet in one step, one a lane. Where a run is short its beginning would be missed too often: lanes
-// are neighbouring rows, and asking one step ahead asks in the order of memory, into the next piece too. Else each lane
-// walks through its own run of `run` rows, which are one stream of memory: sixteen streams are few enough for the
-// processor's prefetcher. Where all runs begin at the same place of a page, they would share one set of the first
-// cache: then each begins a row further on and ends with its first.
-struct OutputLanes {
-  alignas(64) int32_t outputs[kOutputs];
-  int64_t ahead = 576;  // bytes of a row that are asked for before they are needed
-  OutputLanes(const ProductPiece& piece, int64_t run, int64_t step) {
-    constexpr size_t kShortRun = 8192;  // bytes
-    if (static_cast<size_t>(run) * piece.row_stride < kShortRun) {
-      ahead = kOutputs * static_cast<int64_t>(piece.row_stride);
-      for (int64_t lane = 0; lane < kOutputs; ++lane) outputs[lane] = static_cast<int32_t>(step * kOutputs + lane);
-      return;
-    }
-    const bool turned = static_cast<size_t>(run) * piece.row_stride % 2048 == 0;
-    for (int64_t lane = 0; lane < kOutputs; ++lane)
-      outputs[lane] = static_cast<int32_t>(lane * run + (turned ? (step + lane) % run : step));
-  }
-};
-
-// kRows rows of blocks are kRows / kTerms tokens. What is beyond the piece repeats its last output.
+// kRows rows of blocks are kRows / kTerms tokens.
 template <typename Format, typename Block, int kTerms, int kRows>
 void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
   const auto* x = reinterpret_cast<const Block*>(piece.x);
   const int64_t x_stride = piece.inputs / kBlock;
   const std::byte* rows[kOutputs];
-  for (int64_t lane = 0; lane < kOutputs; ++lane)
-    rows[lane] = piece.weights +
-                 static_cast<size_t>(std::min<int64_t>(lanes.outputs[lane], piece.outputs - 1)) * piece.row_stride;
+  lanes.find_rows(piece, rows);
   __m512 sums[kRows];
   for (__m512& sum : sums) sum = _mm512_setzero_ps();
   Scales scales;
@@ -371,18 +392,10 @@ void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
     }
     for (const std::byte*& row : rows) row += kChunkBytes;
   }
-  const __m512i outputs = _mm512_load_si512(lanes.outputs);
-  const __mmask16 real = _mm512_cmplt_epi32_mask(outputs, _mm512_set1_epi32(static_cast<int>(piece.outputs)));
-  const auto gather = [&](const float* from) {
-    return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), real, outputs, from, sizeof(float));
-  };
   for (int token = 0; token < kRows / kTerms; ++token) {
-    float* y = piece.y + token * piece.y_stride;
     __m512 value = sums[kTerms * token];
     if constexpr (kTerms == 2) value = _mm512_add_ps(value, sums[2 * token + 1]);
-    if (piece.scales != nullptr) value = _mm512_mul_ps(gather(piece.scales), value);
-    if (piece.add) value = _mm512_add_ps(gather(y), value);
-    _mm512_mask_i32scatter_ps(y, real, outputs, value, sizeof(float));
+    lanes.write(piece, value, piece.y + token * piece.y_stride);
   }
 }
 
@@ -420,6 +433,8 @@ bool multiply_rows(const ProductPiece& piece) {
     case DType::kQ4_0: return multiply<Q4_0, Block, kTerms>(piece);
     case DType::kQ4_1: return multiply<Q4_1, Block, kTerms>(piece);
     case DType::kQ8_0: return multiply<Q8_0, Block, kTerms>(piece);
+    case DType::kQ2_K: return multiply<Q2K, Block, kTerms>(piece);
+    case DType::kQ3_K: return multiply<Q3K, Block, kTerms>(piece);
     case DType::kQ4_K: return multiply<Q4K, Block, kTerms>(piece);
     case DType::kQ5_K: return multiply<Q5K, Block, kTerms>(piece);
     case DType::kQ6_K: return multiply<Q6K, Block, kTerms>(piece);

@@ -50,8 +50,9 @@ CpuFeatures ask() {
   found.avx512 = found.avx2 && saves_512 && bit(extended.ebx, 16) && bit(extended.ebx, 17) && bit(extended.ebx, 30) &&
                  bit(extended.ebx, 31) && bit(extended.ecx, 11);
   found.avx512_bf16 = found.avx512 && bit(more.eax, 5);
-  // The machine that uses tiles unpacks weights with AVX-512 and GFNI, which every processor with tiles has.
-  if (found.avx512 && saves_tiles && bit(extended.ecx, 8) && bit(extended.edx, 24) && request_tiles()) {
+  // The machine that uses tiles unpacks weights with AVX-512 VBMI and GFNI, which every processor with tiles has.
+  if (found.avx512 && saves_tiles && bit(extended.ecx, 1) && bit(extended.ecx, 8) && bit(extended.edx, 24) &&
+      request_tiles()) {
     found.amx_int8 = bit(extended.edx, 25);
     found.amx_bf16 = bit(extended.edx, 22);
   }

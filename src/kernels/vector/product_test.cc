@@ -107,11 +107,13 @@ class ProductTest : public testing::TestWithParam<std::string> {
     const std::string path = machine_->path_of(dtype);
     const bool rounded = path.find("float32") == std::string::npos;
     const bool in_three_terms = !tensor::is_block_format(dtype);
+    const int64_t shared = path.find("blocks of 256") == std::string::npos ? 32 : 256;  // activations of one scale
     double bound = 0;
-    for (int64_t start = 0; start < count; start += 32) {
+    for (int64_t start = 0; start < count; start += shared) {
+      const int64_t end = std::min(start + shared, count);
       double largest = 0;
-      for (int64_t i = start; i < std::min(start + 32, count); ++i) largest = std::max<double>(largest, std::abs(x[i]));
-      for (int64_t i = start; i < std::min(start + 32, count); ++i) {
+      for (int64_t i = start; i < end; ++i) largest = std::max<double>(largest, std::abs(x[i]));
+      for (int64_t i = start; i < end; ++i) {
         const double w = std::abs(weights[i]), product = w * std::abs(x[i]);
         bound += product * std::numeric_limits<float>::epsilon() * static_cast<double>(count + 8) / 4;
         if (!rounded) continue;
@@ -266,7 +268,8 @@ TEST_P(ProductTest, ScalesAndAdds) {
 
 // An activation that is not a number, or infinite, must not become a finite answer.
 TEST_P(ProductTest, PassesOnWhatIsNotANumber) {
-  for (const DType dtype : {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K, DType::kBF16, DType::kF32})
+  for (const DType dtype : {DType::kQ4_0, DType::kQ8_0, DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ6_K,
+                            DType::kIQ2_S, DType::kIQ3_XXS, DType::kIQ4_XS, DType::kBF16, DType::kF32})
     for (const float broken : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
                                std::numeric_limits<float>::quiet_NaN()}) {
       const int64_t inputs = 512, outputs = 20, rows = 3;
@@ -281,6 +284,16 @@ TEST_P(ProductTest, PassesOnWhatIsNotANumber) {
       EXPECT_TRUE(std::isfinite(y[0]) && std::isfinite(y[static_cast<size_t>(2 * outputs)]))
           << "other rows are untouched";
     }
+}
+
+// The bound above is that of the path that is named; here is which path that is.
+TEST_P(ProductTest, FormatsWithIntegerScalesHaveProductsOfTheirOwnOnTiles) {
+  for (const DType dtype : {DType::kQ2_K, DType::kQ3_K, DType::kIQ2_XXS, DType::kIQ2_XS, DType::kIQ2_S, DType::kIQ3_XXS,
+                            DType::kIQ3_S, DType::kIQ4_XS}) {
+    const std::string path = machine_->path_of(dtype);
+    EXPECT_EQ(path == "AMX int8, activations of 12 bits in blocks of 256", GetParam() == "amx")
+        << tensor::name(dtype) << ": " << path;
+  }
 }
 
 TEST_P(ProductTest, ExactMachinesKeepActivationsInFloat32) {
