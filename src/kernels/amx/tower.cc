@@ -20,9 +20,11 @@ namespace {
 using Loops = TowerLoops<avx512::Lanes, 8, 3, 8>;
 
 constexpr int64_t kTileBytes = 1024;
-constexpr int64_t kSteps =
-    16;  // tiles along the inputs that are unpacked at once: a pair of panels fills half of the first cache
-constexpr int64_t kPanels = kPieceOutputs / kPanel;
+// Tiles along the inputs, times terms, that are summed before sums go back to memory: fewer load and store sums more
+// often, more rows leave the second cache. A multiple of 16, so that either number of terms takes whole blocks of 256
+// weights.
+constexpr int64_t kStepTerms = 32;
+constexpr int64_t kPanels = kGroupOutputs / kPanel;
 
 int64_t blocks_of(int64_t count, int64_t block) { return (count + block - 1) / block; }
 
@@ -151,12 +153,11 @@ inline void add_products(const std::byte* w, int64_t w_stride, const std::byte* 
 // ----------------------------------------------------------------------------------------------------------------------
 
 struct LinearScratch {
-  alignas(64) std::byte tiles[kPanels][kSteps * 2][kTileBytes];
-  alignas(64) float row[kSteps * kDepth];
+  alignas(64) std::byte tiles[kPanels][kStepTerms][kTileBytes];
+  alignas(64) float row[kStepTerms * kDepth];
 };
 
-template <int kWeightTerms>
-constexpr int64_t kPanelStride = kSteps* kWeightTerms* kTileBytes;
+constexpr int64_t kPanelStride = kStepTerms * kTileBytes;
 
 // An output's weights to its line of the panel's tiles; zero beyond `inputs`.
 template <int kWeightTerms>
@@ -164,7 +165,7 @@ void unpack_row(const LinearPiece& piece, int64_t output, int64_t first_input, i
   const int64_t block_values = tensor::info(piece.dtype).values, block_bytes = tensor::info(piece.dtype).bytes;
   const std::byte* stored =
       piece.weights + static_cast<size_t>(output) * piece.row_stride + first_input / block_values * block_bytes;
-  std::byte* line = scratch.tiles[0][0] + output / kPanel * kPanelStride<kWeightTerms> + output % kPanel * 64;
+  std::byte* line = scratch.tiles[0][0] + output / kPanel * kPanelStride + output % kPanel * 64;
   if (piece.dtype == tensor::DType::kBF16) {
     for (int64_t input = 0; input < inputs; input += kDepth, line += kWeightTerms * kTileBytes) {
       const int64_t rest = inputs - input;
@@ -200,6 +201,35 @@ void finish(const LinearPiece& piece, int64_t first_output, int64_t block) {
   }
 }
 
+// Weights that are wanted next: asked for a little at a time while tiles multiply, because memory gives them more
+// slowly than they are multiplied.
+class Ahead {
+ public:
+  Ahead() = default;
+  // `bytes` of each of `rows` rows, over `times` calls of ask().
+  Ahead(const std::byte* from, size_t row_stride, int64_t rows, int64_t bytes, int64_t times)
+      : from_(from),
+        row_stride_(row_stride),
+        rows_(rows),
+        bytes_(bytes),
+        each_(blocks_of(rows * blocks_of(bytes, 64), times)) {}
+  void ask() {
+    for (int64_t line = 0; line < each_ && row_ < rows_; ++line) {
+      _mm_prefetch(reinterpret_cast<const char*>(from_ + static_cast<size_t>(row_) * row_stride_ + byte_), _MM_HINT_T1);
+      byte_ += 64;
+      if (byte_ < bytes_) continue;
+      byte_ = 0;
+      ++row_;
+    }
+  }
+
+ private:
+  const std::byte* from_ = nullptr;
+  size_t row_stride_ = 0;
+  int64_t rows_ = 0, bytes_ = 0, each_ = 0;
+  int64_t row_ = 0, byte_ = 0;
+};
+
 struct Chunk {
   int64_t first_step, steps;
   bool first, last;
@@ -213,7 +243,7 @@ void meet(const LinearPiece& piece, const LinearScratch& scratch, const Chunk& c
   else
     load_sums<kRows, kBlocks>(y, piece.y_stride);
   add_products<kWeightTerms, kTerms, kRows, kBlocks>(
-      scratch.tiles[0][0] + output / kPanel * kPanelStride<kWeightTerms>, kPanelStride<kWeightTerms>,
+      scratch.tiles[0][0] + output / kPanel * kPanelStride, kPanelStride,
       piece.x + static_cast<size_t>(block) * piece.x_stride + chunk.first_step * kTerms * kTileBytes,
       static_cast<int64_t>(piece.x_stride), chunk.steps);
   store_sums<kRows, kBlocks>(y, piece.y_stride);
@@ -223,30 +253,55 @@ void meet(const LinearPiece& piece, const LinearScratch& scratch, const Chunk& c
 }
 
 template <int kWeightTerms, int kTerms, int kRows>
-void meet_all(const LinearPiece& piece, const LinearScratch& scratch, const Chunk& chunk, int64_t output) {
+void meet_all(const LinearPiece& piece, const LinearScratch& scratch, const Chunk& chunk, int64_t output,
+              Ahead* ahead) {
   int64_t block = 0;
-  for (; block + 2 <= piece.blocks; block += 2)
+  for (; block + 2 <= piece.blocks; block += 2) {
+    ahead->ask();
     meet<kWeightTerms, kTerms, kRows, 2>(piece, scratch, chunk, output, block);
+  }
   if (block < piece.blocks) meet<kWeightTerms, kTerms, kRows, 1>(piece, scratch, chunk, output, block);
 }
 
 template <int kWeightTerms, int kTerms>
+void add_chunk(const LinearPiece& group, const Chunk& chunk, Ahead* ahead) {
+  auto& scratch = *reinterpret_cast<LinearScratch*>(group.scratch);
+  const int64_t first_input = chunk.first_step * kDepth, rest = group.inputs - first_input;
+  const int64_t inputs = rest < chunk.steps * kDepth ? rest : chunk.steps * kDepth;
+  for (int64_t output = 0; output < group.outputs; ++output)
+    unpack_row<kWeightTerms>(group, output, first_input, inputs, scratch);
+  int64_t output = 0;
+  for (; output + 2 * kPanel <= group.outputs; output += 2 * kPanel)
+    meet_all<kWeightTerms, kTerms, 2>(group, scratch, chunk, output, ahead);
+  if (output < group.outputs) meet_all<kWeightTerms, kTerms, 1>(group, scratch, chunk, output, ahead);
+}
+
+// A chunk's weights of a group, asked for while as many others multiply.
+Ahead weights_ahead(const LinearPiece& group, int64_t first_input, int64_t inputs) {
+  const int64_t block_values = tensor::info(group.dtype).values, block_bytes = tensor::info(group.dtype).bytes;
+  return Ahead(group.weights + first_input / block_values * block_bytes, group.row_stride, group.outputs,
+               inputs / block_values * block_bytes,
+               kGroupOutputs / (2 * kPanel) * (group.blocks > 1 ? group.blocks / 2 : 1));
+}
+
+// Rows of a chunk stay in the second cache while the weights of all outputs pass by.
+template <int kWeightTerms, int kTerms>
 void multiply(const LinearPiece& piece) {
-  auto& scratch = *reinterpret_cast<LinearScratch*>(piece.scratch);
-  constexpr int64_t kChunkSteps = kSteps / (kTerms == 1 ? 1 : 2) < 8 ? 8 : kSteps / (kTerms == 1 ? 1 : 2);
+  constexpr int64_t kChunkSteps = kStepTerms / kTerms;
   const int64_t steps = blocks_of(piece.inputs, kDepth);
   for (int64_t first_step = 0; first_step < steps; first_step += kChunkSteps) {
     const Chunk chunk = {first_step, steps - first_step < kChunkSteps ? steps - first_step : kChunkSteps,
                          first_step == 0, first_step + kChunkSteps >= steps};
-    const int64_t first_input = first_step * kDepth;
-    const int64_t rest = piece.inputs - first_input;
-    const int64_t inputs = rest < chunk.steps * kDepth ? rest : chunk.steps * kDepth;
-    for (int64_t output = 0; output < piece.outputs; ++output)
-      unpack_row<kWeightTerms>(piece, output, first_input, inputs, scratch);
-    int64_t output = 0;
-    for (; output + 2 * kPanel <= piece.outputs; output += 2 * kPanel)
-      meet_all<kWeightTerms, kTerms, 2>(piece, scratch, chunk, output);
-    if (output < piece.outputs) meet_all<kWeightTerms, kTerms, 1>(piece, scratch, chunk, output);
+    for (int64_t output = 0; output < piece.outputs; output += kGroupOutputs) {
+      // What is multiplied next: the chunk's next group, or the next chunk's first.
+      const bool last_group = output + kGroupOutputs >= piece.outputs;
+      const int64_t next_input = (first_step + (last_group ? kChunkSteps : 0)) * kDepth;
+      const int64_t rest = piece.inputs - next_input;
+      Ahead ahead = rest <= 0 ? Ahead()
+                              : weights_ahead(group_of(piece, last_group ? 0 : output + kGroupOutputs), next_input,
+                                              rest < kChunkSteps * kDepth ? rest : kChunkSteps * kDepth);
+      add_chunk<kWeightTerms, kTerms>(group_of(piece, output), chunk, &ahead);
+    }
   }
 }
 

@@ -10,8 +10,10 @@ namespace paddock::kernels {
 namespace {
 
 constexpr size_t kAlignment = 64;
-// Blocks of rows of a piece: with a few hundred inputs at a time they stay in the second cache while weights pass by.
-constexpr int64_t kPieceBlocks = 20;
+// Blocks of rows of a piece, at most: fewer unpack weights more often, more leave the second cache while weights pass
+// by.
+constexpr int64_t kPieceBlocks = 19;
+// So many pieces that threads end together.
 constexpr int64_t kUnitsOfAThread = 4;
 
 int64_t parts_of(int64_t count, int64_t most) { return (count + most - 1) / most; }
@@ -51,23 +53,31 @@ void Tower::layer_norm(const LayerNorm& op) {
   });
 }
 
-void Tower::list_parts(const Linear& op) {
+void Tower::list_parts(const Linear& op, int64_t row_parts) {
   parts_.clear();
+  int64_t groups = 0;
+  for (const LinearOutput& output : op.outputs) groups += parts_of(output.weights.outputs, kGroupOutputs);
+  // The more groups of outputs a piece has, the less often its rows come to the cache.
+  const int64_t most = std::max(int64_t{1}, groups * row_parts / (kUnitsOfAThread * pool_.threads()));
   size_t biases = 0;
   for (const LinearOutput& output : op.outputs) {
     const Matrix& weights = output.weights;
     CHECK(weights.inputs == op.x.width && weights.outputs == output.y.width && op.x.rows <= output.y.rows);
     CHECK(weights.order == MatrixOrder::kOutputMajor && weights.scales.is_null() && weights.outputs % kBlockRows == 0);
     if (!output.bias.weights.is_null()) decode(output.bias, &biases_, biases);
-    for (int64_t first = 0; first < weights.outputs; first += kPieceOutputs)
-      parts_.push_back(
-          {&output, first, std::min(kPieceOutputs, weights.outputs - first), static_cast<int64_t>(biases) + first});
+    const int64_t here = parts_of(weights.outputs, kGroupOutputs), parts = parts_of(here, most);
+    for (int64_t part = 0; part < parts; ++part) {
+      const int64_t first = here * part / parts * kGroupOutputs;
+      const int64_t end = std::min(weights.outputs, here * (part + 1) / parts * kGroupOutputs);
+      parts_.push_back({&output, first, end - first, static_cast<int64_t>(biases) + first});
+    }
     if (!output.bias.weights.is_null()) biases += static_cast<size_t>(weights.outputs);
   }
 }
 
 void Tower::linear(const Linear& op) {
-  list_parts(op);
+  const int64_t row_parts = parts_of(op.x.blocks(), kPieceBlocks);
+  list_parts(op, row_parts);
   const int64_t inputs = op.x.width;
   const std::byte* x = HostMemory::bytes(op.x.address);
   size_t x_stride = static_cast<size_t>(inputs * kBlockRows) * sizeof(float);
@@ -83,13 +93,12 @@ void Tower::linear(const Linear& op) {
     x_stride = packed_stride;
   }
   // Pieces beside each other share their weights.
-  const int64_t row_parts = parts_of(op.x.blocks(), kPieceBlocks), part_blocks = parts_of(op.x.blocks(), row_parts);
   const int64_t pieces = static_cast<int64_t>(parts_.size()) * row_parts;
   pool_.parallel_for(pieces, 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t piece = begin; piece < end; ++piece) {
       const Part& part = parts_[static_cast<size_t>(piece / row_parts)];
-      const int64_t first_block = piece % row_parts * part_blocks;
-      if (first_block >= op.x.blocks()) continue;
+      const int64_t first_block = op.x.blocks() * (piece % row_parts) / row_parts;
+      const int64_t end_block = op.x.blocks() * (piece % row_parts + 1) / row_parts;
       const Matrix& weights = part.output->weights;
       kernels_.linear(
           {.dtype = weights.dtype,
@@ -99,7 +108,7 @@ void Tower::linear(const Linear& op) {
            .outputs = part.outputs,
            .x = x + static_cast<size_t>(first_block) * x_stride,
            .x_stride = x_stride,
-           .blocks = std::min(part_blocks, op.x.blocks() - first_block),
+           .blocks = end_block - first_block,
            .bias = part.output->bias.weights.is_null() ? nullptr : biases_.data() + part.first_bias,
            .gelu = op.activation == Activation::kGelu,
            .add = op.add,

@@ -38,7 +38,7 @@ class Tower {
     int64_t first_bias;  // in biases_
   };
 
-  void list_parts(const Linear& op);
+  void list_parts(const Linear& op, int64_t row_parts);
   std::byte* scratch(int thread, size_t bytes);
   // A vector as float32, in `numbers` from `first` on.
   void decode(const NormWeight& vector, std::vector<float>* numbers, size_t first) const;

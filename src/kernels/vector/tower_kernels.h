@@ -11,7 +11,7 @@
 
 namespace paddock::kernels {
 
-inline constexpr int64_t kPieceOutputs = 128;  // of one LinearPiece
+inline constexpr int64_t kGroupOutputs = 128;  // whose weights are unpacked at once
 
 // y[o] (+)= f( sum over i of W[o, i] * x[i] + bias[o] ) for some outputs of a matrix and some blocks of rows.
 struct LinearPiece {
@@ -19,7 +19,7 @@ struct LinearPiece {
   const std::byte* weights;  // of the first output
   size_t row_stride;         // bytes from one output's weights to the next's
   int64_t inputs;
-  int64_t outputs;     // at most kPieceOutputs, a multiple of 16
+  int64_t outputs;     // a multiple of 16
   const std::byte* x;  // of the first block: packed, or as it is where the target has no packing
   size_t x_stride;     // bytes from one block to the next
   int64_t blocks;
@@ -29,6 +29,16 @@ struct LinearPiece {
   int64_t y_stride;    // floats from one block to the next
   std::byte* scratch;  // TowerKernels::linear_scratch, aligned to 64 bytes
 };
+
+// The piece's outputs from `first` on, at most kGroupOutputs.
+static inline LinearPiece group_of(LinearPiece piece, int64_t first) {
+  const int64_t rest = piece.outputs - first;
+  piece.weights += static_cast<size_t>(first) * piece.row_stride;
+  piece.outputs = rest < kGroupOutputs ? rest : kGroupOutputs;
+  if (piece.bias != nullptr) piece.bias += first;
+  piece.y += first * kBlockRows;
+  return piece;
+}
 
 // One head of one tile; every pointer is that of the tile's first block and the head's first number.
 struct TileHead {

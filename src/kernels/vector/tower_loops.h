@@ -19,7 +19,7 @@ struct TowerLoops {
   using Floats = typename Lanes::Floats;
   static constexpr int kRegisters = static_cast<int>(kBlockRows / Lanes::kCount);
   static constexpr int64_t kChunk = 256;  // inputs that are decoded at once: a K-quant's block
-  static constexpr int64_t kPanels = (kPieceOutputs + kPanel - 1) / kPanel;
+  static constexpr int64_t kPanels = (kGroupOutputs + kPanel - 1) / kPanel;
   static_assert(kBlockRows % kHeadPanel == 0);
 
   static void layer_norm(const float* x, const float* weight, const float* bias, int64_t width, float epsilon,
@@ -115,7 +115,7 @@ struct TowerLoops {
     alignas(64) float rows[kPanel][kChunk];
   };
 
-  // A chunk of all outputs of the piece, kPanel side by side; beyond the outputs zero.
+  // A chunk of all outputs of a group, kPanel side by side; beyond the outputs zero.
   static void unpack(const LinearPiece& piece, int64_t first_input, int64_t inputs, LinearScratch& scratch) {
     const int64_t block_values = tensor::info(piece.dtype).values, block_bytes = tensor::info(piece.dtype).bytes;
     for (int64_t panel = 0; panel * kPanel < piece.outputs; ++panel) {
@@ -163,19 +163,22 @@ struct TowerLoops {
     }
   }
 
+  // Rows of a chunk stay in the second cache while the weights of all outputs pass by.
   static void linear(const LinearPiece& piece) {
-    auto& scratch = *reinterpret_cast<LinearScratch*>(piece.scratch);
-    for (int64_t first_input = 0; first_input < piece.inputs; first_input += kChunk) {
-      const int64_t inputs = piece.inputs - first_input < kChunk ? piece.inputs - first_input : kChunk;
-      unpack(piece, first_input, inputs, scratch);
-      const bool last = first_input + inputs == piece.inputs;
-      int64_t block = 0;
-      for (; block + kBlocks <= piece.blocks; block += kBlocks)
-        multiply_blocks<kBlocks>(piece, scratch, block, first_input, inputs);
-      for (; block < piece.blocks; ++block) multiply_blocks<1>(piece, scratch, block, first_input, inputs);
-      if (last && (piece.bias != nullptr || piece.gelu))
-        for (block = 0; block < piece.blocks; ++block) finish(piece, block);
-    }
+    for (int64_t first_input = 0; first_input < piece.inputs; first_input += kChunk)
+      for (int64_t output = 0; output < piece.outputs; output += kGroupOutputs)
+        add_chunk(group_of(piece, output), first_input);
+  }
+  static void add_chunk(const LinearPiece& group, int64_t first_input) {
+    auto& scratch = *reinterpret_cast<LinearScratch*>(group.scratch);
+    const int64_t inputs = group.inputs - first_input < kChunk ? group.inputs - first_input : kChunk;
+    unpack(group, first_input, inputs, scratch);
+    int64_t block = 0;
+    for (; block + kBlocks <= group.blocks; block += kBlocks)
+      multiply_blocks<kBlocks>(group, scratch, block, first_input, inputs);
+    for (; block < group.blocks; ++block) multiply_blocks<1>(group, scratch, block, first_input, inputs);
+    if (first_input + inputs == group.inputs && (group.bias != nullptr || group.gelu))
+      for (block = 0; block < group.blocks; ++block) finish(group, block);
   }
 
   // ---- attention
