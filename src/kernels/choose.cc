@@ -102,9 +102,11 @@ Result<std::unique_ptr<Trainer>> make_trainer(std::string_view name, int threads
     return error(ErrorCode::kInvalidArgument, "machine: expected auto or one of {}, found \"{}\"",
                  fmt::join(available, ", "), name);
   if (wanted == "avx2" || wanted == "avxvnni")
-    return std::make_unique<VectorTrainer>("avx2", avx2::kTrainingKernels, threads);
-  if (wanted == "avx512" || wanted == "amx")
-    return std::make_unique<VectorTrainer>("avx512", avx512::kTrainingKernels, threads);
+    return std::make_unique<VectorTrainer>("avx2", avx2::kTrainingKernels, nullptr, threads);
+  if (wanted == "avx512")
+    return std::make_unique<VectorTrainer>("avx512", avx512::kTrainingKernels, nullptr, threads);
+  if (wanted == "amx")
+    return std::make_unique<VectorTrainer>("amx", avx512::kTrainingKernels, &amx::kRoundedProducts, threads);
   return std::make_unique<ReferenceTrainer>(threads);
 }
 

@@ -3,6 +3,8 @@
 // The trainer of an ordinary processor: the reference's operations, done by what the processor has. Sums of products
 // are in float32, in steps of a fixed depth.
 
+#include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,10 +13,27 @@
 
 namespace paddock::kernels {
 
+// Bytes from a cache line on; what was in them is lost when they grow.
+class PackedMemory {
+ public:
+  std::byte* of(size_t bytes);
+
+ private:
+  struct Free {
+    void operator()(std::byte* bytes) const { std::free(bytes); }
+  };
+  std::unique_ptr<std::byte, Free> memory_;
+  size_t bytes_ = 0;
+};
+
 class VectorTrainer : public ReferenceTrainer {
  public:
-  VectorTrainer(const char* name, const TrainingKernels& kernels, int threads)
-      : ReferenceTrainer(threads), name_(name), kernels_(kernels) {}
+  // `rounded` null: products that may be rounded are not.
+  VectorTrainer(const char* name, const TrainingKernels& kernels, const TrainingProducts* rounded, int threads)
+      : ReferenceTrainer(threads),
+        name_(name),
+        kernels_(kernels),
+        rounded_(rounded == nullptr ? kernels.products : *rounded) {}
 
   std::string_view name() const override { return name_; }
 
@@ -29,12 +48,13 @@ class VectorTrainer : public ReferenceTrainer {
 
  private:
   struct Slice;
-  void multiply_slices(std::span<const Slice> slices, bool add);
+  void multiply_slices(std::vector<Slice> slices, const TrainingProducts& products, bool add);
 
   const char* name_;
   const TrainingKernels& kernels_;
-  std::vector<float> packed_;                // B of the products in hand
-  std::vector<std::vector<float>> scratch_;  // A, of each thread
+  const TrainingProducts& rounded_;
+  PackedMemory packed_;                // B of the products in hand
+  std::vector<PackedMemory> scratch_;  // A, of each thread
 };
 
 }  // namespace paddock::kernels

@@ -39,18 +39,18 @@ class PackedColumns {
   void pack(const StridedFloats& b, int64_t depth, int64_t columns) {
     depth_ = depth;
     columns_ = columns;
-    const int64_t width = kernels_.panel_columns, panels = (columns + width - 1) / width;
+    const int64_t width = kernels_.products.panel_columns, panels = (columns + width - 1) / width;
     numbers_.resize(static_cast<size_t>(panels * width * depth));
     for (int64_t panel = 0; panel < panels; ++panel) {
       const StridedFloats from{b.from + panel * width * b.column_stride, b.row_stride, b.column_stride};
-      kernels_.pack_columns(from, std::min(width, columns - panel * width), depth,
+      kernels_.products.pack_columns(from, std::min(width, columns - panel * width), depth,
                             numbers_.data() + panel * width * depth);
     }
   }
   int64_t columns() const { return columns_; }
   // Panel `panel` from depth `from` on.
   const float* panel(int64_t panel, int64_t from) const {
-    return numbers_.data() + (panel * depth_ + from) * kernels_.panel_columns;
+    return numbers_.data() + (panel * depth_ + from) * kernels_.products.panel_columns;
   }
 
  private:
@@ -70,14 +70,14 @@ class Workplace {
   // `first` is at the beginning of a panel; c is column `first`.
   void multiply(const StridedFloats& a, int64_t rows, int64_t depth, const PackedColumns& b, int64_t depth_from,
                 int64_t first, int64_t last, float scale, bool add, float* c, int64_t stride) {
-    const int64_t height = kernels_.panel_rows, width = kernels_.panel_columns;
+    const int64_t height = kernels_.products.panel_rows, width = kernels_.products.panel_columns;
     rows_.resize(static_cast<size_t>((rows + height - 1) / height * height * depth));
     for (int64_t row = 0; row < rows; row += height)
-      kernels_.pack_rows({a.from + row * a.row_stride, a.row_stride, a.column_stride}, std::min(height, rows - row),
+      kernels_.products.pack_rows({a.from + row * a.row_stride, a.row_stride, a.column_stride}, std::min(height, rows - row),
                          depth, rows_.data() + row * depth);
     for (int64_t column = first; column < last; column += width)
       for (int64_t row = 0; row < rows; row += height)
-        kernels_.multiply(rows_.data() + row * depth, b.panel(column / width, depth_from), depth,
+        kernels_.products.multiply(rows_.data() + row * depth, b.panel(column / width, depth_from), depth,
                           std::min(height, rows - row), std::min(width, last - column), scale, add,
                           c + row * stride + column - first, stride);
   }
@@ -143,7 +143,7 @@ class SegmentOfHead {
   Block block_at(int64_t query) const {
     Block block{query, std::min(kQueries, segment_.rows - query), query, 0};
     for (int64_t row = query; row < query + block.queries; ++row) block.key = std::min(block.key, first_key(row));
-    block.key = block.key / kernels_.panel_columns * kernels_.panel_columns;
+    block.key = block.key / kernels_.products.panel_columns * kernels_.products.panel_columns;
     block.last_key = query + block.queries;
     return block;
   }

@@ -22,19 +22,24 @@ struct AdamWFactors {
   float rate, epsilon;
 };
 
-struct TrainingKernels {
-  const char* name;
+// Products of packed panels.
+struct TrainingProducts {
   int64_t panel_rows, panel_columns;
-  int64_t depth_step;    // a packed depth is a multiple of it
-  size_t number_bytes;   // of a packed number
+  int64_t depth;        // numbers of A and B that are packed side by side at most: what caches hold
+  int64_t depth_step;   // a panel's depth is filled up to a multiple of it
+  size_t number_bytes;  // of a packed number
 
   // One panel: `rows` (or `columns`) of it exist, `depth` numbers each.
   void (*pack_rows)(const StridedFloats& a, int64_t rows, int64_t depth, void* packed);
   void (*pack_columns)(const StridedFloats& b, int64_t columns, int64_t depth, void* packed);
-  // c[row][column] = (or +=) scale * the product of the panels, row_panels of A in a row and one of B. Only `rows` and
-  // `columns` of c exist; rows lie `stride` apart.
+  // c = (or +=) scale * the product of two panels. Only `rows` and `columns` of c exist; rows lie `stride` apart.
   void (*multiply)(const void* a, const void* b, int64_t depth, int64_t rows, int64_t columns, float scale, bool add,
                    float* c, int64_t stride);
+};
+
+struct TrainingKernels {
+  const char* name;
+  TrainingProducts products;  // of float32
 
   // Rows of numbers. [a | b] of `width` each: h = silu(a) b; and with dh: (a, b) become their gradients.
   void (*silu_product)(const float* a, const float* b, int64_t width, float* inner);
@@ -57,6 +62,9 @@ extern const TrainingKernels kTrainingKernels;
 }
 namespace avx512 {
 extern const TrainingKernels kTrainingKernels;
+}
+namespace amx {
+extern const TrainingProducts kRoundedProducts;  // of bfloat16, on tiles
 }
 
 }  // namespace paddock::kernels

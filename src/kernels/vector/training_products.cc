@@ -10,11 +10,10 @@
 namespace paddock::kernels {
 namespace {
 
-// Numbers of A and B side by side: A's piece stays in the second cache, a panel of B in the first.
-constexpr int64_t kDepth = 256;
-// Rows of C that a thread computes at a time, and columns.
-constexpr int64_t kRowsOfPiece = 240, kColumnsOfPiece = 1536;
-constexpr int64_t kPackedNumbers = 8 << 20;  // of B, at once
+// Rows of C that a thread computes at a time, multiples of every panel's, and columns: A's part of a piece stays in the
+// second cache, and what is packed is used often enough.
+constexpr int64_t kRowsOfPiece = 256, kColumnsOfPiece = 1536;
+constexpr size_t kPackedBytes = 32 << 20;  // of B, at once
 
 int64_t rounded_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
@@ -36,22 +35,32 @@ void set_to_zero(const Plane& c) {
 
 }  // namespace
 
+std::byte* PackedMemory::of(size_t bytes) {
+  if (bytes > bytes_) {
+    bytes_ = (bytes + 63) / 64 * 64;
+    memory_.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes_)));
+    CHECK(memory_ != nullptr);
+  }
+  return memory_.get();
+}
+
 // Some columns of a product, with where they are packed.
 struct VectorTrainer::Slice {
   PlaneProduct product;
-  int64_t packed = 0;        // offset of its panels of B
-  int64_t panels = 0;        // of columns
-  int64_t first_panel = 0;   // counted over all slices
-  int64_t first_piece = 0;
-  int64_t row_pieces = 0, column_pieces = 0;
+  int64_t packed = 0;  // where its panels of B begin, in packed numbers
+  int64_t panels = 0;  // of columns
+  int64_t first_panel = 0, first_piece = 0;  // counted over all slices
+  int64_t column_pieces = 0;
 };
 
 void VectorTrainer::multiply(const Multiply& op) {
+  const TrainingProducts& products = op.rounded ? rounded_ : kernels_.products;
+  const auto most_numbers = static_cast<int64_t>(kPackedBytes / products.number_bytes);
   std::vector<Slice> slices;
   int64_t numbers = 0;
   const auto flush = [&] {
-    if (!slices.empty()) multiply_slices(slices, op.add);
-    slices.clear();
+    if (!slices.empty()) multiply_slices(std::move(slices), products, op.add);
+    slices = {};
     numbers = 0;
   };
   for (const PlaneProduct& given : op.products) {
@@ -63,12 +72,12 @@ void VectorTrainer::multiply(const Multiply& op) {
       if (!op.add) set_to_zero(product.c);
       continue;
     }
-    const int64_t depth = product.a.columns;
-    const int64_t most = std::max<int64_t>(1, kPackedNumbers / 2 / depth / kernels_.panel_columns) * kernels_.panel_columns;
+    const int64_t depth = rounded_up(product.a.columns, products.depth_step), width = products.panel_columns;
+    const int64_t most = std::max<int64_t>(1, most_numbers / 2 / depth / width) * width;
     for (int64_t first = 0; first < product.c.columns; first += most) {
       const int64_t columns = std::min(most, product.c.columns - first);
-      const int64_t needed = rounded_up(columns, kernels_.panel_columns) * depth;
-      if (numbers + needed > kPackedNumbers) flush();
+      const int64_t needed = rounded_up(columns, width) * depth;
+      if (numbers + needed > most_numbers) flush();
       slices.push_back({{product.a, product.b.columns_from(first, columns), product.c.columns_from(first, columns),
                          product.scale},
                         numbers});
@@ -78,45 +87,48 @@ void VectorTrainer::multiply(const Multiply& op) {
   flush();
 }
 
-void VectorTrainer::multiply_slices(std::span<const Slice> given, bool add) {
-  std::vector<Slice> slices(given.begin(), given.end());
+void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingProducts& products, bool add) {
+  const int64_t width = products.panel_columns, height = products.panel_rows;
+  const auto bytes = [&](int64_t numbers) { return static_cast<size_t>(numbers) * products.number_bytes; };
   int64_t panels = 0, pieces = 0, numbers = 0;
-  const int64_t width = kernels_.panel_columns, height = kernels_.panel_rows;
   for (Slice& slice : slices) {
     const Plane& c = slice.product.c;
     slice.panels = (c.columns + width - 1) / width;
     slice.first_panel = panels;
     panels += slice.panels;
-    slice.row_pieces = (c.rows + kRowsOfPiece - 1) / kRowsOfPiece;
     slice.column_pieces = (c.columns + kColumnsOfPiece - 1) / kColumnsOfPiece;
     slice.first_piece = pieces;
-    pieces += slice.row_pieces * slice.column_pieces;
-    numbers = slice.packed + slice.panels * width * slice.product.a.columns;
+    pieces += (c.rows + kRowsOfPiece - 1) / kRowsOfPiece * slice.column_pieces;
+    numbers = slice.packed + slice.panels * width * rounded_up(slice.product.a.columns, products.depth_step);
   }
-  if (static_cast<int64_t>(packed_.size()) < numbers) packed_.resize(static_cast<size_t>(numbers));
+  std::byte* const packed = packed_.of(bytes(numbers));
   scratch_.resize(static_cast<size_t>(pool_.threads()));
   const auto slice_of = [&](int64_t index, int64_t Slice::* first) -> const Slice& {
     return *std::prev(std::upper_bound(slices.begin(), slices.end(), index,
                                        [&](int64_t value, const Slice& slice) { return value < slice.*first; }));
   };
+  // Depth is cut in steps; the panels of a step lie side by side. All steps but the last are products.depth deep.
+  const auto place_of_panel = [&](const Slice& slice, int64_t k, int64_t panel, int64_t depth) {
+    return packed + bytes(slice.packed + k * slice.panels * width +
+                          panel * width * rounded_up(depth, products.depth_step));
+  };
 
-  // Panels of B: depth is cut in steps of kDepth, those of one step lie side by side.
   pool_.parallel_for(panels, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t index = begin; index < end; ++index) {
       const Slice& slice = slice_of(index, &Slice::first_panel);
       const Plane& b = slice.product.b;
       const int64_t panel = index - slice.first_panel, columns = std::min(width, b.columns - panel * width);
-      for (int64_t k = 0; k < b.rows; k += kDepth) {
-        const int64_t depth = std::min(kDepth, b.rows - k);
-        kernels_.pack_columns(strided(b.columns_from(panel * width, columns).rows_from(k, depth)), columns, depth,
-                              packed_.data() + slice.packed + k * slice.panels * width + panel * width * depth);
+      for (int64_t k = 0; k < b.rows; k += products.depth) {
+        const int64_t depth = std::min(products.depth, b.rows - k);
+        products.pack_columns(strided(b.columns_from(panel * width, columns).rows_from(k, depth)), columns, depth,
+                              place_of_panel(slice, k, panel, depth));
       }
     }
   });
 
   pool_.parallel_for(pieces, 1, [&](int64_t begin, int64_t end, int thread) {
-    std::vector<float>& packed_a = scratch_[static_cast<size_t>(thread)];
-    packed_a.resize(static_cast<size_t>(rounded_up(kRowsOfPiece, height) * kDepth));
+    std::byte* const rows_of_a = scratch_[static_cast<size_t>(thread)].of(
+        bytes(kRowsOfPiece * rounded_up(products.depth, products.depth_step)));
     std::vector<float> corner(static_cast<size_t>(height * width));
     for (int64_t index = begin; index < end; ++index) {
       const Slice& slice = slice_of(index, &Slice::first_piece);
@@ -126,30 +138,29 @@ void VectorTrainer::multiply_slices(std::span<const Slice> given, bool add) {
       const int64_t first_column = piece % slice.column_pieces * kColumnsOfPiece;
       const int64_t rows = std::min(kRowsOfPiece, product.c.rows - first_row);
       const int64_t columns = std::min(kColumnsOfPiece, product.c.columns - first_column);
-      for (int64_t k = 0; k < product.a.columns; k += kDepth) {
-        const int64_t depth = std::min(kDepth, product.a.columns - k);
+      for (int64_t k = 0; k < product.a.columns; k += products.depth) {
+        const int64_t depth = std::min(products.depth, product.a.columns - k);
         const bool adds = add || k > 0;
+        const auto a_at = [&](int64_t row) {
+          return rows_of_a + bytes(row * rounded_up(depth, products.depth_step));
+        };
         for (int64_t row = 0; row < rows; row += height) {
           const int64_t count = std::min(height, rows - row);
-          kernels_.pack_rows(
-              strided(product.a.rows_from(first_row + row, count).columns_from(k, depth)), count, depth,
-              packed_a.data() + row * depth);
+          products.pack_rows(strided(product.a.rows_from(first_row + row, count).columns_from(k, depth)), count, depth,
+                             a_at(row));
         }
         for (int64_t column = 0; column < columns; column += width) {
-          const int64_t wide = std::min(width, columns - column), panel = (first_column + column) / width;
-          const float* b =
-              packed_.data() + slice.packed + k * slice.panels * width + panel * width * depth;
+          const int64_t wide = std::min(width, columns - column);
+          const std::byte* b = place_of_panel(slice, k, (first_column + column) / width, depth);
           for (int64_t row = 0; row < rows; row += height) {
             const int64_t count = std::min(height, rows - row);
             const Plane c = product.c.rows_from(first_row + row, count).columns_from(first_column + column, wide);
             float* to = HostMemory::floats(c.address);
             if (c.column_stride == 1) {
-              kernels_.multiply(packed_a.data() + row * depth, b, depth, count, wide, product.scale, adds, to,
-                                c.row_stride);
+              products.multiply(a_at(row), b, depth, count, wide, product.scale, adds, to, c.row_stride);
               continue;
             }
-            kernels_.multiply(packed_a.data() + row * depth, b, depth, count, wide, product.scale, false,
-                              corner.data(), width);
+            products.multiply(a_at(row), b, depth, count, wide, product.scale, false, corner.data(), width);
             for (int64_t i = 0; i < count; ++i)
               for (int64_t j = 0; j < wide; ++j) {
                 float& number = to[i * c.row_stride + j * c.column_stride];
