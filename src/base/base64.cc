@@ -7,14 +7,14 @@
 namespace paddock {
 namespace {
 
-constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr uint8_t kNoDigit = 0xff;
 
 constexpr std::array<uint8_t, 256> kValues = [] {
   std::array<uint8_t, 256> values{};
   values.fill(kNoDigit);
-  for (size_t digit = 0; digit < kDigits.size(); ++digit)
-    values[static_cast<uint8_t>(kDigits[digit])] = static_cast<uint8_t>(digit);
+  for (size_t digit = 0; digit < kLetters.size(); ++digit)
+    values[static_cast<uint8_t>(kLetters[digit])] = static_cast<uint8_t>(digit);
   return values;
 }();
 
@@ -48,7 +48,7 @@ std::string encode_base64(std::string_view bytes) {
     };
     const uint32_t bits = byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2);
     for (int digit = 0; digit < 4; ++digit)
-      text += at + static_cast<size_t>(digit) <= bytes.size() ? kDigits[bits >> (18 - 6 * digit) & 63] : '=';
+      text += at + static_cast<size_t>(digit) <= bytes.size() ? kLetters[bits >> (18 - 6 * digit) & 63] : '=';
   }
   return text;
 }
