@@ -238,6 +238,7 @@ Result<std::string> Fetcher::fetch(std::string_view address, const FetchLimits& 
     const auto url = parse_url(next);
     if (!url) return error(ErrorCode::kNotFound, "{}", url.error().message);
     const std::string& host = url->authority.host;
+    if (!is_wanted(limits)) return unwanted(*url);
     if (time_left(limits).count() <= 0) return too_late(*url);
     if (was_secure && !url->is_secure)
       return error(ErrorCode::kNotFound,
