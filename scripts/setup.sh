@@ -5,7 +5,8 @@
 project=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 
 build_packages=(g++ cmake ninja-build ccache libfmt-dev libspdlog-dev libexpected-dev nlohmann-json3-dev libcli11-dev
-  libpcre2-dev libedit-dev libboost1.81-dev libssl-dev libsqlite3-dev prometheus-cpp-dev libtomlplusplus-dev zlib1g-dev
+  libpcre2-dev libedit-dev libboost1.81-dev libssl-dev libcurl4-openssl-dev ca-certificates libsqlite3-dev prometheus-cpp-dev
+  libtomlplusplus-dev zlib1g-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev
   node-markdown-it node-dompurify libjs-highlight.js libjs-chart.js pkg-config)
 test_packages=(libgtest-dev libgmock-dev)

@@ -89,7 +89,11 @@ TEST_F(CliKeysTest, EverythingThatAKeySays) {
                                "60",         "--tokens-per-minute",
                                "1000",       "--tokens-per-day",
                                "2000",       "--concurrent",
-                               "3",          "--budget",
+                               "3",          "--images",
+                               "4",          "--image-bytes",
+                               "500K",       "--image-pixels",
+                               "1000000",    "--image-tiles",
+                               "17",         "--budget",
                                "25.00"});
   EXPECT_THAT(made["key"].get<std::string>(), StartsWith("pdk_" + made["id"].get<std::string>()));
   Json shown = keys_json({"show", "all of it"});
@@ -102,9 +106,14 @@ TEST_F(CliKeysTest, EverythingThatAKeySays) {
   EXPECT_EQ(shown["models"].dump(), R"(["scout","mini-*"])");
   EXPECT_EQ(shown["expires"], "2099-12-31T00:00:00Z");
   EXPECT_EQ(shown["limits"].dump(), R"({"requests_per_minute":60,"tokens_per_minute":1000,"tokens_per_day":2000,)"
-                                    R"("concurrent_requests":3,"budget":"25.00"})");
-  const Json changed = keys_json(
-      {"limit", made["id"], "--requests-per-minute", "none", "--budget", "0.5", "--expires", "none", "--name", "less"});
+                                    R"("concurrent_requests":3,"images":4,"image_bytes":512000,"image_pixels":1000000,)"
+                                    R"("image_tiles":17,"budget":"25.00"})");
+  EXPECT_THAT(keys({"list"}).out, HasSubstr("3 at once, 4 images, 512000 bytes/image, 1000000 pixels/image, 17 image "
+                                            "tiles, 25.00 budget"));
+  const Json changed = keys_json({"limit", made["id"], "--requests-per-minute", "none", "--budget", "0.5", "--expires",
+                                  "none", "--name", "less", "--image-bytes", "none"});
+  EXPECT_EQ(changed["limits"]["image_bytes"], nullptr);
+  EXPECT_EQ(changed["limits"]["images"], 4);
   EXPECT_EQ(changed["limits"]["requests_per_minute"], nullptr);
   EXPECT_EQ(changed["limits"]["tokens_per_day"], 2000);
   EXPECT_EQ(changed["limits"]["budget"], "0.50");

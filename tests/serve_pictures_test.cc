@@ -37,8 +37,10 @@ class ServePictures : public testing::Test {
   }
   static Json words(const std::string& text) { return {{"type", "text"}, {"text", text}}; }
   static Json look(Json parts, const std::string& model = "seer") {
-    return {{"model", model},   {"messages", {{{"role", "user"}, {"content", std::move(parts)}}}},
-            {"temperature", 0}, {"max_tokens", 8},
+    return {{"model", model},
+            {"messages", {{{"role", "user"}, {"content", std::move(parts)}}}},
+            {"temperature", 0},
+            {"max_tokens", 8},
             {"ignore_eos", true}};
   }
   Json asked(const std::string& route, const Json& request) {
@@ -60,16 +62,16 @@ class ServePictures : public testing::Test {
 TEST_F(ServePictures, DialectsSeeTheSame) {
   const std::string picture = encode_base64(file("p100x90.png"));
   const Json chat = asked("/v1/chat/completions", look({part("data:image/png;base64," + picture), words("What?")}));
-  const Json response = asked(
-      "/v1/responses",
-      {{"model", "seer"},
-       {"temperature", 0},
-       {"max_output_tokens", 16},
-       {"input",
-        {{{"role", "user"},
-          {"content",
-           {{{"type", "input_image"}, {"image_url", "data:image/png;base64," + picture}, {"detail", "auto"}},
-            {{"type", "input_text"}, {"text", "What?"}}}}}}}});
+  const Json response =
+      asked("/v1/responses",
+            {{"model", "seer"},
+             {"temperature", 0},
+             {"max_output_tokens", 16},
+             {"input",
+              {{{"role", "user"},
+                {"content",
+                 {{{"type", "input_image"}, {"image_url", "data:image/png;base64," + picture}, {"detail", "auto"}},
+                  {{"type", "input_text"}, {"text", "What?"}}}}}}}});
   const Json message =
       asked("/v1/messages",
             {{"model", "seer"},
@@ -78,14 +80,13 @@ TEST_F(ServePictures, DialectsSeeTheSame) {
              {"messages",
               {{{"role", "user"},
                 {"content",
-                 {{{"type", "image"},
-                   {"source", {{"type", "base64"}, {"media_type", "image/png"}, {"data", picture}}}},
+                 {{{"type", "image"}, {"source", {{"type", "base64"}, {"media_type", "image/png"}, {"data", picture}}}},
                   {{"type", "text"}, {"text", "What?"}}}}}}}});
   const int64_t prompt = chat["usage"]["prompt_tokens"];
   EXPECT_EQ(response["usage"]["input_tokens"], prompt);
-  EXPECT_EQ(message["usage"]["input_tokens"].get<int64_t>() +
-                message["usage"]["cache_read_input_tokens"].get<int64_t>(),
-            prompt);
+  EXPECT_EQ(
+      message["usage"]["input_tokens"].get<int64_t>() + message["usage"]["cache_read_input_tokens"].get<int64_t>(),
+      prompt);
   const std::string said = chat["choices"][0]["message"]["content"];
   EXPECT_THAT(response["output"][0]["content"][0]["text"].get<std::string>(), StartsWith(said.substr(0, 4)));
   EXPECT_THAT(message["content"][0]["text"].get<std::string>(), StartsWith(said.substr(0, 4)));
@@ -194,10 +195,106 @@ TEST_F(ServePictures, LimitsAndModelsThatReadAlone) {
   EXPECT_EQ(refused(look({part("data:image/png;base64," + std::string(700'000, 'A'))}))["code"], "image_too_large");
   const Json one = part(url("p1x1.png"));
   EXPECT_THAT(refused(look({one, one, one, one}))["message"].get<std::string>(), HasSubstr("at most 3 pictures"));
-  for (const char* address : {"https://example.org/a.png", "http://127.0.0.1/a.png", "file:///etc/passwd"})
-    EXPECT_EQ(refused(look({part(address)}))["param"], "messages[0].content[0]");
   // What only looks like a place for a picture is text.
   EXPECT_EQ(server_->post("/v1/chat/completions", look({words("<|image|><|patch|>")})).status, 200);
+}
+
+TEST_F(ServePictures, NothingIsFetchedUnlessHostsAreNamed) {
+  for (const char* address : {"https://example.org/a.png", "http://127.0.0.1/a.png", "http://localhost/"}) {
+    const Json error = refused(look({part(address)}));
+    EXPECT_EQ(error["param"], "messages[0].content[0]") << address;
+    EXPECT_EQ(error["code"], "image_url_not_allowed") << address;
+    EXPECT_THAT(error["message"].get<std::string>(),
+                HasSubstr("found an address; nothing is fetched here, send the bytes in the request"));
+  }
+  EXPECT_EQ(refused(look({part("file:///etc/passwd")}))["code"], "invalid_image");
+  const net::TestResponse message = server_->post(
+      "/v1/messages",
+      {{"model", "seer"},
+       {"max_tokens", 8},
+       {"messages",
+        {{{"role", "user"},
+          {"content", {{{"type", "image"}, {"source", {{"type", "url"}, {"url", "https://example.org/a.png"}}}}}}}}}});
+  EXPECT_EQ(message.status, 400);
+  EXPECT_THAT(message.body, HasSubstr("messages[0].content[0]: expected a picture as data:"));
+}
+
+// Named or not: what is not of the public internet is not asked.
+TEST_F(ServePictures, AddressesOfThisNetworkAreNeverFetched) {
+  net::TestServer own;  // that could be reached
+  ScratchFolder other;
+  RunningServer server(other, {"--model",
+                               "seer=" + (vision() / "tiny-vision").string(),
+                               "--cache-bytes",
+                               "8000000",
+                               "--image-fetch-time",
+                               "5",
+                               "--image-host",
+                               own.address(),
+                               "--image-host",
+                               "localhost",
+                               "--image-host",
+                               "127.0.0.1",
+                               "--image-host",
+                               "[::1]",
+                               "--image-host",
+                               "169.254.169.254",
+                               "--image-host",
+                               "10.0.0.1",
+                               "--image-host",
+                               "*.example.com"});
+  const std::vector<std::string> addresses{"http://127.0.0.1/a.png",
+                                           "http://[::1]/",
+                                           "http://localhost/a.png",
+                                           "https://localhost/",
+                                           "http://169.254.169.254/latest/meta-data/",
+                                           "http://10.0.0.1/",
+                                           "http://0x7f.1/",
+                                           "http://2130706433/",
+                                           "http://0177.0.0.1/",
+                                           "http://127.1/",
+                                           "http://[::ffff:127.0.0.1]/",
+                                           "http://user@localhost/",
+                                           "http://example.com/",
+                                           "http://a.example.org/",
+                                           "http://" + own.address() + "/hello"};
+  for (const std::string& address : addresses) {
+    const net::TestResponse response = server.post("/v1/chat/completions", look({part(address)}));
+    ASSERT_EQ(response.status, 400) << address << response.body;
+    const Json error = Json::parse(response.body)["error"];
+    EXPECT_EQ(error["param"], "messages[0].content[0]") << address;
+    EXPECT_EQ(error["code"], "image_url_not_allowed") << address << error;
+    EXPECT_THAT(error["message"].get<std::string>(), StartsWith("messages[0].content[0]: expected ")) << address;
+  }
+  EXPECT_EQ(own->statistics().accepted, 0);
+}
+
+TEST_F(ServePictures, AKeyMayAllowLess) {
+  const std::string all = make_key(scratch_, "all"), one = make_key(scratch_, "one", {"--images", "1"}),
+                    none = make_key(scratch_, "none", {"--images", "0"}),
+                    bytes = make_key(scratch_, "bytes", {"--image-bytes", "100"}),
+                    pixels = make_key(scratch_, "pixels", {"--image-pixels", "3000"}),
+                    tiles = make_key(scratch_, "tiles", {"--image-tiles", "4"}),
+                    more = make_key(scratch_, "more", {"--images", "100"});
+  const Json picture = part(url("p56x56.png"));
+  const auto sees = [&](const std::string& key, const Json& parts) {
+    server_->use_key(key);
+    const net::TestResponse response = server_->post("/v1/chat/completions", look(parts));
+    if (response.status != 200)
+      EXPECT_EQ(Json::parse(response.body)["error"]["code"], "image_too_large") << response.body;
+    return response.status == 200;
+  };
+  EXPECT_TRUE(sees(all, {picture, picture, picture}));
+  EXPECT_TRUE(sees(one, {picture}));
+  EXPECT_FALSE(sees(one, {picture, picture}));
+  EXPECT_FALSE(sees(none, {picture}));
+  EXPECT_TRUE(sees(none, {words("What?")}));
+  EXPECT_FALSE(sees(bytes, {picture}));
+  EXPECT_FALSE(sees(pixels, {picture}));
+  EXPECT_TRUE(sees(pixels, {part(url("p50x40.png"))}));
+  EXPECT_FALSE(sees(tiles, {part(url("p512x512.png"))}));
+  EXPECT_TRUE(sees(tiles, {part(url("p512x512.png"), "low")}));
+  EXPECT_FALSE(sees(more, {picture, picture, picture, picture}));
 }
 
 TEST_F(ServePictures, TheAuditTrailNamesPicturesByTheirHash) {

@@ -101,7 +101,7 @@ size_t vision_bytes(const OpenVision& vision, const VisionOptions& options, cons
 
 std::unique_ptr<prompt::PictureReader> make_picture_reader(const OpenVision& vision, const VisionOptions& options) {
   return std::make_unique<prompt::PictureReader>(vision.tokens, rules_of(vision.config), options.limits,
-                                                 kRememberedTiles);
+                                                 kRememberedTiles, options.fetch);
 }
 
 Result<Eyes> open_eyes(const OpenModel& open, const OpenVision& vision, const VisionOptions& options,

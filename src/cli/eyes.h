@@ -31,6 +31,7 @@ struct VisionOptions {
   int64_t tiles_at_once = 4;   // that the tower works on
   uint64_t kept_bytes = 512 << 20;  // of embeddings
   prompt::PictureLimits limits;
+  prompt::PictureReader::Fetch fetch;  // of what is named by address; none: nothing is
 };
 // --mmproj, --image-*.
 void add_vision_options(CLI::App& command, VisionOptions* options);

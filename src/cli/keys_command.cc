@@ -45,6 +45,7 @@ struct KeysOptions {
   std::optional<std::string> name, expires;
   std::vector<std::string> scopes, models, routes;
   std::optional<std::string> requests_per_minute, tokens_per_minute, tokens_per_day, concurrent, budget;
+  std::optional<std::string> images, image_bytes, image_pixels, image_tiles;
   // rotate
   std::string overlap = "0s";
   // usage
@@ -83,6 +84,12 @@ Result<void> set_limit(const std::optional<std::string>& text, const char* optio
   return {};
 }
 
+// The same, or a size as 500K, as servers take it.
+Result<void> set_size_limit(std::optional<std::string> text, const char* option, std::optional<int64_t>* limit) {
+  if (text && *text != "none") CLI::AsSizeValue(false)(*text);  // what is none stays as it is
+  return set_limit(text, option, limit);
+}
+
 Result<int64_t> parse_price(const std::string& text, const char* option) {
   if (const auto micros = auth::parse_micros(text)) return *micros;
   return error(ErrorCode::kInvalidArgument,
@@ -107,6 +114,11 @@ Result<void> apply_options(const KeysOptions& options, auth::Key* key) {
   TRY_VOID(set_limit(options.tokens_per_minute, "--tokens-per-minute", &limits.tokens_per_minute));
   TRY_VOID(set_limit(options.tokens_per_day, "--tokens-per-day", &limits.tokens_per_day));
   TRY_VOID(set_limit(options.concurrent, "--concurrent", &limits.concurrent_requests));
+  auth::PictureLimits& pictures = key->pictures;
+  TRY_VOID(set_limit(options.images, "--images", &pictures.images));
+  TRY_VOID(set_size_limit(options.image_bytes, "--image-bytes", &pictures.bytes));
+  TRY_VOID(set_limit(options.image_pixels, "--image-pixels", &pictures.pixels));
+  TRY_VOID(set_limit(options.image_tiles, "--image-tiles", &pictures.tiles));
   if (!options.budget) return {};
   limits.budget_micros.reset();
   if (*options.budget != "none") limits.budget_micros = TRY(parse_price(*options.budget, "--budget"));
@@ -259,6 +271,10 @@ void add_key_settings(CLI::App& command, KeysOptions* options) {
   command.add_option("--tokens-per-day", options->tokens_per_day, "of UTC; none: no limit");
   command.add_option("--concurrent", options->concurrent, "requests at the same time; none: no limit");
   command.add_option("--budget", options->budget, "money that all its requests may cost, as 25.00; none: no limit");
+  command.add_option("--images", options->images, "pictures of a request; none: as many as the server allows");
+  command.add_option("--image-bytes", options->image_bytes, "of a picture's file, as 500K; none: the server's limit");
+  command.add_option("--image-pixels", options->image_pixels, "of a picture; none: the server's limit");
+  command.add_option("--image-tiles", options->image_tiles, "of a request's pictures; none: the server's limit");
 }
 
 void add_price_commands(KeysCommands* commands, CLI::App* keys) {

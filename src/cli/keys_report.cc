@@ -27,8 +27,9 @@ std::string joined(const std::vector<std::string>& items) {
   return items.empty() ? "all" : fmt::format("{}", fmt::join(items, ", "));
 }
 
-// "60 requests/min, 25.00 budget"
-std::string limit_list(const Limits& limits) {
+// "60 requests/min, 3 images, 25.00 budget"
+std::string limit_list(const Key& key) {
+  const Limits& limits = key.limits;
   std::vector<std::string> parts;
   const auto add = [&](const std::optional<int64_t>& limit, const char* unit) {
     if (limit) parts.push_back(fmt::format("{} {}", *limit, unit));
@@ -37,6 +38,10 @@ std::string limit_list(const Limits& limits) {
   add(limits.tokens_per_minute, "tokens/min");
   add(limits.tokens_per_day, "tokens/day");
   add(limits.concurrent_requests, "at once");
+  add(key.pictures.images, "images");
+  add(key.pictures.bytes, "bytes/image");
+  add(key.pictures.pixels, "pixels/image");
+  add(key.pictures.tiles, "image tiles");
   if (limits.budget_micros) parts.push_back(server::auth::format_micros(*limits.budget_micros) + " budget");
   return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, ", "));
 }
@@ -87,7 +92,7 @@ std::string keys_text(const std::vector<Key>& keys, int64_t now_ns) {
   std::vector<std::vector<std::string>> rows = {{"id", "name", "state", "scopes", "expires", "limits"}};
   for (const Key& key : keys)
     rows.push_back({key.id, key.name, std::string(state_of(key, now_ns)), joined(scope_names(key)),
-                    moment_text(key.expires_ns), limit_list(key.limits)});
+                    moment_text(key.expires_ns), limit_list(key)});
   return table_text(rows);
 }
 
@@ -98,7 +103,7 @@ std::string key_text(const Key& key, const UsageSum& used, int64_t now_ns) {
                                                 {"scopes", joined(scope_names(key))},
                                                 {"models", joined(key.models)},
                                                 {"routes", joined(key.routes)},
-                                                {"limits", limit_list(key.limits)},
+                                                {"limits", limit_list(key)},
                                                 {"created", format_utc(key.created_ns)},
                                                 {"expires", moment_text(key.expires_ns)}};
   if (key.rotated_ns) rows.push_back({"rotated", format_utc(*key.rotated_ns)});
@@ -129,6 +134,10 @@ Json key_json(const Key& key, int64_t now_ns) {
             {"tokens_per_minute", maybe(limits.tokens_per_minute)},
             {"tokens_per_day", maybe(limits.tokens_per_day)},
             {"concurrent_requests", maybe(limits.concurrent_requests)},
+            {"images", maybe(key.pictures.images)},
+            {"image_bytes", maybe(key.pictures.bytes)},
+            {"image_pixels", maybe(key.pictures.pixels)},
+            {"image_tiles", maybe(key.pictures.tiles)},
             {"budget", limits.budget_micros ? Json(server::auth::format_micros(*limits.budget_micros)) : Json()}}}};
 }
 

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/config_file.h"
 #include "cli/console.h"
+#include "cli/picture_fetch.h"
 #include "cli/served_model.h"
 #include "cli/user_folders.h"
 #include "net/server.h"
@@ -168,6 +169,7 @@ Result<void> serve(ServeOptions options) {
     return error(ErrorCode::kInvalidArgument,
                  "--prefix-folder and --no-prefix-sharing: expected one of them, found both");
   const net::ServerOptions network_wishes = TRY(network_options(options));
+  options.model.vision.fetch = TRY(make_picture_fetch(options.image_hosts));
   const bool loopback = std::all_of(options.listen.begin(), options.listen.end(), is_loopback);
   auto keys = TRY(open_keys(options));
   auto log = TRY(open_log(options));

@@ -96,6 +96,14 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
       ->capture_default_str();
   add_model_options(command, &options->model);
   add_vision_options(command, &options->model.vision);
+  command.add_option("--image-host", options->image_hosts,
+                     "a host that pictures are fetched from when a request names their address, as images.example.com, "
+                     "*.example.com or HOST:PORT; none: nothing is fetched");
+  command
+      .add_option("--image-fetch-time", options->model.vision.limits.fetch_time,
+                  "seconds in which the pictures that a request names by address have to come")
+      ->check(CLI::Range(0.001, 3600.0))
+      ->capture_default_str();
   add_verbosity(command, &options->verbosity);
   for (CLI::Option* option : command.get_options())
     if (!option->get_lnames().empty() && option->get_lnames().front() != "help") option->envname(variable_of(*option));

@@ -33,9 +33,10 @@ struct ServeOptions {
   int64_t connections_per_address = 256;
   int64_t write_time = 30;  // seconds
   uint64_t stored_bytes = 256 << 20;
-  int64_t grace = 30;  // seconds
-  std::string keys;    // database
-  std::string audit;   // folder
+  int64_t grace = 30;                    // seconds
+  std::vector<std::string> image_hosts;  // that pictures are fetched from
+  std::string keys;                      // database
+  std::string audit;                     // folder
   std::string audit_content = "none", audit_full_disk = "refuse", log_format = "text";
   std::string config;
   bool print_config = false;

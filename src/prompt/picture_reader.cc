@@ -10,7 +10,9 @@ PictureLimits narrower(const PictureLimits& one, const PictureLimits& other) {
                    .pixels = std::min(one.file.pixels, other.file.pixels),
                    .side = std::min(one.file.side, other.file.side)},
           .pictures = std::min(one.pictures, other.pictures),
-          .tiles = std::min(one.tiles, other.tiles)};
+          .tiles = std::min(one.tiles, other.tiles),
+          .fetch_time = std::min(one.fetch_time, other.fetch_time),
+          .is_wanted = one.is_wanted ? one.is_wanted : other.is_wanted};
 }
 
 std::optional<SeenPicture> PictureReader::recall(const Digest& seen) {
@@ -33,14 +35,14 @@ void PictureReader::remember(const SeenPicture& picture) {
   }
 }
 
-Result<SeenPicture> PictureReader::read(const PictureSource& source, const PictureLimits& limits) {
+Result<SeenPicture> PictureReader::read(const PictureSource& source, const PictureLimits& limits, Moment until) {
   if (source.url.starts_with("http://") || source.url.starts_with("https://")) {
     if (!fetch_)
-      return error(ErrorCode::kUnsupported,
+      return error(ErrorCode::kNotFound,
                    "{}: expected a picture as data:image/png;base64,…, found an address; nothing is fetched here, send "
                    "the bytes in the request",
                    source.path);
-    const auto file = fetch_(source.url);
+    const auto file = fetch_(source.url, limits.file.bytes, until, limits.is_wanted);
     if (!file) return error(file.error().code, "{}: {}", source.path, file.error().message);
     return read_file(*file, source.detail, limits, source.path);
   }
@@ -104,10 +106,12 @@ Result<PicturedPrompt> read_pictures(const Json& conversation, std::span<const t
   if (static_cast<int64_t>(sources.size()) > limits.pictures)
     return error(ErrorCode::kLimit, "messages: expected at most {} pictures, found {}; send fewer", limits.pictures,
                  sources.size());
+  const auto until = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                                            std::chrono::duration<double>(limits.fetch_time));
   std::vector<SeenPicture> pictures;
   int64_t tiles = 0;
   for (const PictureSource& source : sources) {
-    pictures.push_back(TRY(reader->read(source, limits)));
+    pictures.push_back(TRY(reader->read(source, limits, until)));
     tiles += pictures.back().grid.tiles();
     if (tiles > limits.tiles)
       return error(ErrorCode::kLimit,

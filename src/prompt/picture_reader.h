@@ -2,6 +2,7 @@
 #pragma once
 // From the pictures of a conversation to what the engine is given: tiles, and their places among the prompt's tokens.
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <list>
@@ -26,9 +27,11 @@
 namespace paddock::prompt {
 
 struct PictureLimits {
-  image::Limits file;      // of each picture
-  int64_t pictures = 32;   // of a request
-  int64_t tiles = 272;     // of a request: sixteen pictures of sixteen tiles and a global one
+  image::Limits file;               // of each picture
+  int64_t pictures = 32;            // of a request
+  int64_t tiles = 272;              // of a request: sixteen pictures of sixteen tiles and a global one
+  double fetch_time = 10;           // seconds in which all that a request names by address have come
+  std::function<bool()> is_wanted;  // whether somebody waits for the answer still; none: somebody does
 };
 // What both allow.
 PictureLimits narrower(const PictureLimits& one, const PictureLimits& other);
@@ -49,8 +52,10 @@ struct PicturedPrompt {
 // Thread-safe. Remembers the tiles of the pictures that it read last.
 class PictureReader {
  public:
-  // Fetches what is not a data: address. None: such addresses are refused.
-  using Fetch = std::function<Result<std::string>(std::string_view url)>;
+  // Fetches what an address of http or https names, or gives up. None: such addresses are refused.
+  using Moment = std::chrono::steady_clock::time_point;
+  using Fetch = std::function<Result<std::string>(std::string_view url, size_t most_bytes, Moment until,
+                                                  const std::function<bool()>& is_wanted)>;
 
   PictureReader(text::ImageTokens tokens, image::TilingRules rules, PictureLimits limits, size_t remembered_bytes,
                 Fetch fetch = {})
@@ -64,8 +69,8 @@ class PictureReader {
   const image::TilingRules& rules() const { return rules_; }
   const PictureLimits& limits() const { return limits_; }
 
-  // An error names the source's path.
-  Result<SeenPicture> read(const PictureSource& source, const PictureLimits& limits);
+  // An error names the source's path. `until`: what is fetched has come by then.
+  Result<SeenPicture> read(const PictureSource& source, const PictureLimits& limits, Moment until);
   Result<SeenPicture> read_file(std::string_view file, Detail detail, const PictureLimits& limits,
                                 std::string_view path);
 

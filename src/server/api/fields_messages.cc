@@ -20,7 +20,7 @@ Shape image_source() {
   return tagged(
       "type", {known("base64", {required("data", text(1)),
                                 required("media_type", words({"image/jpeg", "image/png", "image/gif", "image/webp"}))}),
-               refused_case("url", "addresses are not fetched; send the image as base64"),
+               known("url", {required("url", text(1), "of http or https; only where the server fetches them")}),
                refused_case("file", "no files are kept here; send the image as base64")});
 }
 

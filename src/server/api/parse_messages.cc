@@ -15,6 +15,7 @@ Json text_piece(const Json& block) { return {{"type", "text"}, {"text", block["t
 
 Json image_piece(const Json& block) {
   const Json& source = block["source"];
+  if (source["type"] == "url") return {{"type", "image_url"}, {"image_url", {{"url", source["url"]}}}};
   const std::string url = fmt::format("data:{};base64,{}", source["media_type"].get_ref<const std::string&>(),
                                       source["data"].get_ref<const std::string&>());
   return {{"type", "image_url"}, {"image_url", {{"url", url}}}};

@@ -125,6 +125,17 @@ TEST(ParseMessages, BecomeChatMessages) {
   EXPECT_FALSE(parsed->parallel_tool_calls);
 }
 
+TEST(ParseMessages, ImagesAreDataOrAddresses) {
+  const auto parsed = parse_messages(R"({"model":"m","max_tokens":5,"messages":[{"role":"user","content":[
+    {"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA"}},
+    {"type":"image","source":{"type":"url","url":"https://images.example.com/a.png"}}]}]})");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ((*parsed->conversation)["messages"][0]["content"], Json::parse(R"([
+    {"type":"image_url","image_url":{"url":"data:image/png;base64,AA"}},
+    {"type":"image_url","image_url":{"url":"https://images.example.com/a.png"}}])"));
+  EXPECT_EQ(parsed->images, (std::vector<std::string>{"messages[0].content[0]", "messages[0].content[1]"}));
+}
+
 TEST(ParseMessages, GoesOnWithAnAnswerThatWasBegun) {
   const auto parsed = parse_messages(
       R"({"model":"m","max_tokens":5,"messages":[{"role":"user","content":"2+2?"},{"role":"assistant","content":"It is"}]})");

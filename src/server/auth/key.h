@@ -35,6 +35,14 @@ struct Limits {
   }
 };
 
+// Of the pictures of one request, where they are to be narrower than the server's. Missing: the server's.
+struct PictureLimits {
+  std::optional<int64_t> images;
+  std::optional<int64_t> bytes;   // of each file
+  std::optional<int64_t> pixels;  // of each
+  std::optional<int64_t> tiles;   // of all
+};
+
 // Moments are nanoseconds since 1970 in UTC.
 struct Key {
   std::string id;
@@ -43,6 +51,7 @@ struct Key {
   std::vector<std::string> models;  // names or beginnings as "scout-*"; none: all
   std::vector<std::string> routes;  // paths or beginnings as "/v1/chat/*"; none: all
   Limits limits;
+  PictureLimits pictures;
   int64_t created_ns = 0;
   std::optional<int64_t> expires_ns;
   std::optional<int64_t> revoked_ns;

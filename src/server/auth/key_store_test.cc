@@ -536,6 +536,32 @@ TEST_F(KeyStoreTest, FilesThatAreRefused) {
   EXPECT_THAT(KeyStore::open(other, time_).error().message, HasSubstr("found one of another program"));
 }
 
+TEST_F(KeyStoreTest, AFileOfTheFirstVersionIsBroughtUpToDate) {
+  const std::string text = create(key_named("web", {.requests_per_minute = 5}));
+  {
+    Database database = administer();
+    for (const char* column : {"images", "image_bytes", "image_pixels", "image_tiles"})
+      ASSERT_TRUE(database.run(("ALTER TABLE key DROP COLUMN " + std::string(column)).c_str()));
+    ASSERT_TRUE(database.run("PRAGMA user_version = 1"));
+  }
+  const auto store = open();
+  const auto principal = store->authenticate(text);
+  ASSERT_TRUE(principal) << principal.error().message;
+  EXPECT_EQ(principal->key()->limits.requests_per_minute, 5);
+  EXPECT_FALSE(principal->key()->pictures.images);
+  Database database = administer();
+  Key key = *find_key(&database, "web");
+  key.pictures = {.images = 1, .bytes = 2, .pixels = 3, .tiles = 0};
+  ASSERT_TRUE(change_key(&database, key));
+  const PictureLimits kept = find_key(&database, "web")->pictures;
+  EXPECT_EQ(kept.images, 1);
+  EXPECT_EQ(kept.bytes, 2);
+  EXPECT_EQ(kept.pixels, 3);
+  EXPECT_EQ(kept.tiles, 0);
+  key.pictures.images = -1;
+  EXPECT_THAT(change_key(&database, key).error().message, HasSubstr("expected limits of 0 or more"));
+}
+
 TEST_F(KeyStoreTest, ManyProcessesMakeTheFileAtOnce) {
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 6; ++thread)

@@ -16,7 +16,8 @@ constexpr size_t kLongestName = 100;  // bytes
 
 #define PADDOCK_KEY_COLUMNS                                                                           \
   "id, name, hash, old_hash, old_until, scopes, models, routes, created, expires, revoked, rotated, " \
-  "requests_per_minute, tokens_per_minute, tokens_per_day, concurrent_requests, budget_micros"
+  "requests_per_minute, tokens_per_minute, tokens_per_day, concurrent_requests, budget_micros, "      \
+  "images, image_bytes, image_pixels, image_tiles"
 
 std::string_view bytes_of(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
@@ -72,6 +73,7 @@ Result<Key> read_key(const Statement& row, const std::string& source) {
   key.rotated_ns = row.maybe_integer(11);
   key.limits = {row.maybe_integer(12), row.maybe_integer(13), row.maybe_integer(14), row.maybe_integer(15),
                 row.maybe_integer(16)};
+  key.pictures = {row.maybe_integer(17), row.maybe_integer(18), row.maybe_integer(19), row.maybe_integer(20)};
   return key;
 }
 
@@ -98,8 +100,10 @@ Result<void> check_key(Database* database, const Key& key) {
   TRY_VOID(check_name(key.name));
   if (key.scopes.empty()) return error(ErrorCode::kInvalidArgument, "key {}: expected at least one scope", key.name);
   const Limits& limits = key.limits;
-  for (const auto& limit : {limits.requests_per_minute, limits.tokens_per_minute, limits.tokens_per_day,
-                            limits.concurrent_requests, limits.budget_micros})
+  const PictureLimits& pictures = key.pictures;
+  for (const auto& limit :
+       {limits.requests_per_minute, limits.tokens_per_minute, limits.tokens_per_day, limits.concurrent_requests,
+        limits.budget_micros, pictures.images, pictures.bytes, pictures.pixels, pictures.tiles})
     if (limit && *limit < 0)
       return error(ErrorCode::kInvalidArgument, "key {}: expected limits of 0 or more, found {}", key.name, *limit);
   if (key.revoked_ns) return {};
@@ -141,12 +145,14 @@ Result<NewSecret> create_key(Database* database, Key key, int64_t now_ns) {
   Transaction transaction = TRY(Transaction::begin(database));
   TRY_VOID(check_key(database, key));
   const Limits& limits = key.limits;
+  const PictureLimits& pictures = key.pictures;
   TRY_VOID(database->run("INSERT INTO key (" PADDOCK_KEY_COLUMNS
-                         ") VALUES (?, ?, CAST(? AS BLOB), NULL, 0, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?, ?)",
+                         ") VALUES (?, ?, CAST(? AS BLOB), NULL, 0, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?, ?, ?, "
+                         "?)",
                          key.id, key.name, bytes_of(secret.hash), scopes_text(key.scopes), list_text(key.models),
                          list_text(key.routes), now_ns, key.expires_ns, limits.requests_per_minute,
                          limits.tokens_per_minute, limits.tokens_per_day, limits.concurrent_requests,
-                         limits.budget_micros));
+                         limits.budget_micros, pictures.images, pictures.bytes, pictures.pixels, pictures.tiles));
   TRY_VOID(raise_generation(database));
   TRY_VOID(transaction.commit());
   return secret;
@@ -182,13 +188,14 @@ Result<void> change_key(Database* database, const Key& key) {
   Transaction transaction = TRY(Transaction::begin(database));
   TRY_VOID(check_key(database, key));
   const Limits& limits = key.limits;
-  TRY_VOID(
-      database->run("UPDATE key SET name = ?, scopes = ?, models = ?, routes = ?, expires = ?, "
-                    "requests_per_minute = ?, tokens_per_minute = ?, tokens_per_day = ?, concurrent_requests = ?, "
-                    "budget_micros = ? WHERE id = ?",
-                    key.name, scopes_text(key.scopes), list_text(key.models), list_text(key.routes), key.expires_ns,
-                    limits.requests_per_minute, limits.tokens_per_minute, limits.tokens_per_day,
-                    limits.concurrent_requests, limits.budget_micros, key.id));
+  const PictureLimits& pictures = key.pictures;
+  TRY_VOID(database->run(
+      "UPDATE key SET name = ?, scopes = ?, models = ?, routes = ?, expires = ?, "
+      "requests_per_minute = ?, tokens_per_minute = ?, tokens_per_day = ?, concurrent_requests = ?, "
+      "budget_micros = ?, images = ?, image_bytes = ?, image_pixels = ?, image_tiles = ? WHERE id = ?",
+      key.name, scopes_text(key.scopes), list_text(key.models), list_text(key.routes), key.expires_ns,
+      limits.requests_per_minute, limits.tokens_per_minute, limits.tokens_per_day, limits.concurrent_requests,
+      limits.budget_micros, pictures.images, pictures.bytes, pictures.pixels, pictures.tiles, key.id));
   TRY_VOID(raise_generation(database));
   return transaction.commit();
 }

@@ -28,7 +28,7 @@ Result<Key> revoke_key(Database* database, std::string_view id_or_name, int64_t 
 // Another secret for the same key. The old one stays good for `overlap_ns` more.
 Result<NewSecret> rotate_key(Database* database, std::string_view id_or_name, int64_t now_ns, int64_t overlap_ns);
 
-// Writes what of `key` can be changed: name, scopes, models, routes, limits, expiry.
+// Writes what of `key` can be changed: name, scopes, models, routes, limits, those of pictures too, expiry.
 Result<void> change_key(Database* database, const Key& key);
 
 }  // namespace paddock::server::auth

@@ -7,7 +7,7 @@ namespace paddock::server::auth {
 namespace {
 
 constexpr int64_t kApplication = 0x50444B31;  // "PDK1", which `file` shows too
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 
 // Moments are nanoseconds since 1970, lists JSON arrays, money micro-units and a rest of pico-units.
 constexpr const char* kVersion1[] = {
@@ -47,6 +47,15 @@ constexpr const char* kVersion1[] = {
     "PRAGMA user_version = 1",
 };
 
+// Pictures of a request.
+constexpr const char* kVersion2[] = {
+    "ALTER TABLE key ADD COLUMN images INTEGER",
+    "ALTER TABLE key ADD COLUMN image_bytes INTEGER",
+    "ALTER TABLE key ADD COLUMN image_pixels INTEGER",
+    "ALTER TABLE key ADD COLUMN image_tiles INTEGER",
+    "PRAGMA user_version = 2",
+};
+
 }  // namespace
 
 Result<void> update_schema(Database* database) {
@@ -66,6 +75,8 @@ Result<void> update_schema(Database* database) {
                  database->path(), kVersion, version);
   if (is_empty)
     for (const char* statement : kVersion1) TRY_VOID(database->run(statement));
+  if (is_empty || version < 2)
+    for (const char* statement : kVersion2) TRY_VOID(database->run(statement));
   return transaction.commit();
 }
 

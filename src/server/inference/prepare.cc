@@ -99,19 +99,28 @@ ApiResult<std::vector<grammar::Grammar::Pointer>> grammars_of(const CompletionRe
   return grammars;
 }
 
+const char* code_of_picture(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kLimit: return "image_too_large";
+    case ErrorCode::kNotFound: return "image_url_not_allowed";  // to us there is no such host
+    case ErrorCode::kIo:
+    case ErrorCode::kCancelled: return "image_fetch_failed";
+    default: return "invalid_image";
+  }
+}
+
 // The part that is to blame stands at the beginning of the message.
 tl::unexpected<ApiError> blame_picture(const Error& error) {
   const size_t colon = error.message.find(": ");
-  return invalid(error.message.substr(0, colon == std::string::npos ? 0 : colon),
-                 error.code == ErrorCode::kLimit ? "image_too_large" : "invalid_image", error.message);
+  return invalid(error.message.substr(0, colon == std::string::npos ? 0 : colon), code_of_picture(error.code),
+                 error.message);
 }
 
 ApiResult<std::vector<RenderedPrompt>> prompts_of(const CompletionRequest& request, const LoadedModel& model,
                                                   const prompt::PictureLimits& limits) {
   std::vector<RenderedPrompt> prompts;
   if (request.conversation) {
-    auto rendered =
-        render_prompt(*request.conversation, request.continue_final_message, model, limits, request.images);
+    auto rendered = render_prompt(*request.conversation, request.continue_final_message, model, limits, request.images);
     if (!rendered) return tl::unexpected(std::move(rendered).error());
     prompts.push_back(std::move(*rendered));
   }
@@ -126,9 +135,8 @@ ApiResult<std::vector<RenderedPrompt>> prompts_of(const CompletionRequest& reque
 
 }  // namespace
 
-ApiResult<RenderedPrompt> render_prompt(const Json& conversation, bool continue_final_message,
-                                        const LoadedModel& model, const prompt::PictureLimits& limits,
-                                        std::span<const std::string> images) {
+ApiResult<RenderedPrompt> render_prompt(const Json& conversation, bool continue_final_message, const LoadedModel& model,
+                                        const prompt::PictureLimits& limits, std::span<const std::string> images) {
   Json given = conversation;
   if (continue_final_message) given["add_generation_prompt"] = false;
   auto rendered = model.chat_template->render(given);

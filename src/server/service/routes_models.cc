@@ -45,6 +45,20 @@ ApiResult<const LoadedModel*> Service::model_for(const std::string& name, const 
   return tl::unexpected(no_such_model(name));
 }
 
+// The server's and those of the key; what is fetched is given up when the client goes away.
+prompt::PictureLimits Service::picture_limits(const Call& call) const {
+  prompt::PictureLimits limits = options_.pictures;
+  limits.is_wanted = [exchange = call.exchange] { return exchange->is_open(); };
+  if (call.principal.is_anonymous()) return limits;
+  const auth::PictureLimits& of_key = call.principal.key()->pictures;
+  prompt::PictureLimits key = limits;
+  key.pictures = of_key.images.value_or(limits.pictures);
+  key.file.bytes = static_cast<size_t>(of_key.bytes.value_or(static_cast<int64_t>(limits.file.bytes)));
+  key.file.pixels = of_key.pixels.value_or(limits.file.pixels);
+  key.tiles = of_key.tiles.value_or(limits.tiles);
+  return prompt::narrower(limits, key);
+}
+
 void Service::chat(const CallPointer& call) { complete(call, parse_chat(call->request.body)); }
 void Service::completions(const CallPointer& call) { complete(call, parse_completions(call->request.body)); }
 void Service::messages(const CallPointer& call) { complete(call, parse_messages(call->request.body)); }
@@ -65,7 +79,7 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   if ((*model)->loop->is_full())
     return refuse(call, {ApiErrorKind::kQueueFull, "too many requests wait for this model: try again in a moment", "",
                          "", options_.retry_after_seconds});
-  auto prepared = prepare(*request, **model, options_.pictures, &mask_cost_);
+  auto prepared = prepare(*request, **model, picture_limits(*call), &mask_cost_);
   if (!prepared) return refuse(call, prepared.error());
   if (const auto& pictures = prepared->requests.front().pictures; !pictures.empty())
     call->entry.parameters = with_pictures(call->entry.parameters, pictures);
@@ -159,7 +173,8 @@ void Service::count_tokens(const CallPointer& call) {
   if (!parsed) return refuse(call, parsed.error());
   const auto model = model_for(parsed->model, *call);
   if (!model) return refuse(call, model.error());
-  const auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model, options_.pictures);
+  const auto prompt =
+      render_prompt(*parsed->conversation, parsed->continue_final_message, **model, picture_limits(*call));
   if (!prompt) return refuse(call, prompt.error());
   answer(call, json_response(write_token_count(static_cast<int64_t>(prompt->tokens.size()))));
 }
@@ -169,7 +184,8 @@ void Service::render(const CallPointer& call) {
   if (!parsed) return refuse(call, parsed.error());
   const auto model = model_for(parsed->model, *call);
   if (!model) return refuse(call, model.error());
-  const auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model, options_.pictures);
+  const auto prompt =
+      render_prompt(*parsed->conversation, parsed->continue_final_message, **model, picture_limits(*call));
   if (!prompt) return refuse(call, prompt.error());
   answer(call, json_response(write_rendered(prompt->text, prompt->tokens)));
 }
@@ -181,7 +197,7 @@ void Service::tokenize(const CallPointer& call) {
   if (!model) return refuse(call, model.error());
   std::vector<int32_t> tokens;
   if (parsed->conversation) {
-    auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model, options_.pictures);
+    auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model, picture_limits(*call));
     if (!prompt) return refuse(call, prompt.error());
     tokens = std::move(prompt->tokens);
   } else {

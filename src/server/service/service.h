@@ -94,6 +94,7 @@ class Service {
   void tokenize(const CallPointer& call);
   void detokenize(const CallPointer& call);
   ApiResult<const LoadedModel*> model_for(const std::string& name, const Call& call) const;
+  prompt::PictureLimits picture_limits(const Call& call) const;
 
   // routes_about.cc: what the server tells of itself
   void list_models(const CallPointer& call);
