@@ -13,11 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto conversation = parse_json({reinterpret_cast<const char*>(data), size}, "conversation");
   if (!conversation) return 0;
   const image::TilingRules rules{28, 16};
-  const PictureLimits limits{.file = image::kFuzzLimits, .pictures = 4, .tiles = 24};
+  const PictureLimits limits{.file = image::kFuzzLimits, .pictures = 4, .tiles = 24, .is_wanted = {}};
   PictureReader reader({}, rules, limits, 1 << 20);
   for (const PictureSource& source : pictures_of(*conversation)) {
     // The second time from what is remembered.
-    const auto first = reader.read(source, limits), second = reader.read(source, limits);
+    const auto first = reader.read(source, limits, {}), second = reader.read(source, limits, {});
     CHECK(first.has_value() == second.has_value());
     if (!first) {
       CHECK(first.error().message.starts_with(source.path) && is_valid_utf8(first.error().message));
