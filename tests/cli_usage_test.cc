@@ -77,7 +77,7 @@ TEST(CliUsage, WrongUsageIsTwo) {
       {{"run", odd, "--prompt", "a", "--prefill-batch", "0"}, "--prefill-batch"},
       {{"run", odd, "--prompt", "a", "--memory-limit", "lots"}, "lots"},
       {{"run", odd, "--chat", "--tokens", "b"}, "--tokens excludes --chat"},
-      {{"score", odd}, "give either --text or --tokens"},
+      {{"score", odd}, "give --text, --tokens or --messages"},
       {{"inspect", odd, "--context", "5000"}, "context: expected 1 to 4096, the checkpoint's limit, found 5000"},
   };
   for (const auto& each : cases) expect_refusal(run_program(each.arguments), 2, HasSubstr(each.sentence));
