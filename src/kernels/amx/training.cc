@@ -18,7 +18,7 @@ constexpr int64_t kTileDepth = 32;      // numbers
 constexpr int64_t kPanel = 2 * kLanes;  // rows or columns of a panel
 constexpr int64_t kTileBytes = 1024;
 
-void configure() {
+void begin() {
   TileConfig config;
   for (int tile = 0; tile < 8; ++tile) {
     config.rows[tile] = 16;
@@ -27,6 +27,8 @@ void configure() {
   settle_memory();
   _tile_loadconfig(&config);
 }
+
+void end() { _tile_release(); }
 
 __mmask16 first(int64_t count) {
   return static_cast<__mmask16>((1u << std::clamp<int64_t>(count, 0, kLanes)) - 1);
@@ -96,7 +98,6 @@ void pack_columns(const StridedFloats& b, int64_t columns, int64_t depth, void* 
 
 void multiply(const void* a, const void* b, int64_t depth, int64_t rows, int64_t columns, float scale, bool add,
               float* c, int64_t stride) {
-  configure();  // a thread may have multiplied otherwise since; a few nanoseconds
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
@@ -139,6 +140,8 @@ const TrainingProducts kRoundedProducts = {.panel_rows = kPanel,
                                            .depth = 1024,
                                            .depth_step = kTileDepth,
                                            .number_bytes = 2,
+                                           .begin = begin,
+                                           .end = end,
                                            .pack_rows = pack_rows,
                                            .pack_columns = pack_columns,
                                            .multiply = multiply};

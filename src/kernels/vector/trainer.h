@@ -26,6 +26,9 @@ class PackedMemory {
   size_t bytes_ = 0;
 };
 
+// What a thread works with in attention; what it holds keeps its size from call to call.
+class AttentionWorkplace;
+
 class VectorTrainer : public ReferenceTrainer {
  public:
   // `rounded` null: products that may be rounded are not.
@@ -55,6 +58,7 @@ class VectorTrainer : public ReferenceTrainer {
   const TrainingProducts& rounded_;
   PackedMemory packed_;                // B of the products in hand
   std::vector<PackedMemory> scratch_;  // A, of each thread
+  std::vector<std::shared_ptr<AttentionWorkplace>> workplaces_;  // of each thread
 };
 
 }  // namespace paddock::kernels

@@ -31,6 +31,8 @@ std::vector<Segment> segments_of(std::span<const int32_t> first) {
   return segments;
 }
 
+}  // namespace
+
 // A matrix [depth, columns] in panels.
 class PackedColumns {
  public:
@@ -59,10 +61,9 @@ class PackedColumns {
   std::vector<float> numbers_;
 };
 
-// What one thread works with.
-class Workplace {
+class AttentionWorkplace {
  public:
-  explicit Workplace(const TrainingKernels& kernels)
+  explicit AttentionWorkplace(const TrainingKernels& kernels)
       : kernels_(kernels), keys(kernels), values(kernels), keys_by_depth(kernels), values_by_depth(kernels),
         of_block(kernels), of_queries(kernels) {}
 
@@ -93,6 +94,8 @@ class Workplace {
   PackedColumns of_block, of_queries;                     // dout, q of a block: [queries, H]
 };
 
+namespace {
+
 // The keys that a block of queries sees, from the beginning of a panel on; all counted within the segment.
 struct Block {
   int64_t query = 0, queries = 0;
@@ -103,7 +106,7 @@ struct Block {
 class SegmentOfHead {
  public:
   SegmentOfHead(const AttendDocuments& op, const TrainingKernels& kernels, const Segment& segment, int64_t kv_head,
-                Workplace* place)
+                AttentionWorkplace* place)
       : op_(op), kernels_(kernels), segment_(segment), kv_head_(kv_head), shared_(op.q.width / op.k.width), at_(*place) {}
 
   void forward() {
@@ -212,34 +215,36 @@ class SegmentOfHead {
   const TrainingKernels& kernels_;
   const Segment segment_;
   int64_t kv_head_, shared_;
-  Workplace& at_;
+  AttentionWorkplace& at_;
 };
 
 // body(segment, kv head, workplace) for all, on all threads.
 template <typename Body>
 void each_segment_of_heads(ThreadPool& pool, const TrainingKernels& kernels, const AttendDocuments& op,
-                           const Body& body) {
+                           std::vector<std::shared_ptr<AttentionWorkplace>>* workplaces, const Body& body) {
   const int64_t kv_heads = op.k.width / op.head_width;
   CHECK(op.q.width == op.heads * op.head_width && op.k.width == kv_heads * op.head_width);
   CHECK(static_cast<int64_t>(op.first.size()) == op.q.rows);
   const std::vector<Segment> segments = segments_of(op.first);
-  pool.parallel_for(static_cast<int64_t>(segments.size()) * kv_heads, 1, [&](int64_t begin, int64_t end, int) {
-    Workplace place(kernels);
+  while (static_cast<int>(workplaces->size()) < pool.threads())
+    workplaces->push_back(std::make_shared<AttentionWorkplace>(kernels));
+  pool.parallel_for(static_cast<int64_t>(segments.size()) * kv_heads, 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t task = begin; task < end; ++task)
-      body(segments[static_cast<size_t>(task / kv_heads)], task % kv_heads, &place);
+      body(segments[static_cast<size_t>(task / kv_heads)], task % kv_heads,
+           (*workplaces)[static_cast<size_t>(thread)].get());
   });
 }
 
 }  // namespace
 
 void VectorTrainer::attend(const AttendDocuments& op) {
-  each_segment_of_heads(pool_, kernels_, op, [&](const Segment& segment, int64_t kv_head, Workplace* place) {
+  each_segment_of_heads(pool_, kernels_, op, &workplaces_, [&](const Segment& segment, int64_t kv_head, AttentionWorkplace* place) {
     SegmentOfHead(op, kernels_, segment, kv_head, place).forward();
   });
 }
 
 void VectorTrainer::attend_backward(const AttendDocumentsBackward& op) {
-  each_segment_of_heads(pool_, kernels_, op.forward, [&](const Segment& segment, int64_t kv_head, Workplace* place) {
+  each_segment_of_heads(pool_, kernels_, op.forward, &workplaces_, [&](const Segment& segment, int64_t kv_head, AttentionWorkplace* place) {
     SegmentOfHead(op.forward, kernels_, segment, kv_head, place).backward(op);
   });
 }

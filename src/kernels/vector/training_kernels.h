@@ -29,6 +29,9 @@ struct TrainingProducts {
   int64_t depth_step;   // a panel's depth is filled up to a multiple of it
   size_t number_bytes;  // of a packed number
 
+  // Around the products of a thread; null: nothing to prepare.
+  void (*begin)();
+  void (*end)();
   // One panel: `rows` (or `columns`) of it exist, `depth` numbers each.
   void (*pack_rows)(const StridedFloats& a, int64_t rows, int64_t depth, void* packed);
   void (*pack_columns)(const StridedFloats& b, int64_t columns, int64_t depth, void* packed);

@@ -210,6 +210,8 @@ struct TrainingLoops {
                          .depth = 256,
                          .depth_step = 1,
                          .number_bytes = sizeof(float),
+                         .begin = nullptr,
+                         .end = nullptr,
                          .pack_rows = pack_rows,
                          .pack_columns = pack_columns,
                          .multiply = multiply},

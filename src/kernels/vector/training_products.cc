@@ -130,6 +130,7 @@ void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingPro
     std::byte* const rows_of_a = scratch_[static_cast<size_t>(thread)].of(
         bytes(kRowsOfPiece * rounded_up(products.depth, products.depth_step)));
     std::vector<float> corner(static_cast<size_t>(height * width));
+    if (products.begin != nullptr) products.begin();
     for (int64_t index = begin; index < end; ++index) {
       const Slice& slice = slice_of(index, &Slice::first_piece);
       const PlaneProduct& product = slice.product;
@@ -170,6 +171,7 @@ void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingPro
         }
       }
     }
+    if (products.end != nullptr) products.end();
   });
 }
 
