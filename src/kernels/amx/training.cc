@@ -19,15 +19,7 @@ constexpr int64_t kTileDepth = 32;      // numbers
 constexpr int64_t kPanel = 2 * kLanes;  // rows or columns of a panel
 constexpr int64_t kTileBytes = 1024;
 
-void begin() {
-  TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) {
-    config.rows[tile] = 16;
-    config.row_bytes[tile] = 64;
-  }
-  settle_memory();
-  _tile_loadconfig(&config);
-}
+void begin() { configure_whole_tiles(); }
 
 void end() { _tile_release(); }
 
