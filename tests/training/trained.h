@@ -36,7 +36,7 @@ struct Trained {
 
   // Fails the test with the loader's sentence and gives null when something cannot be read.
   static std::unique_ptr<Trained> load(const std::filesystem::path& folder, const std::string& machine, int threads = 2,
-                                       const std::filesystem::path& adapter = {});
+                                       const std::filesystem::path& adapter = {}, bool rounded = false);
 
   train::PassResult run(const train::Batch& batch, const train::PassWishes& wishes, bool recompute = false,
                         const train::Pass::LogitsObserver& observer = {});

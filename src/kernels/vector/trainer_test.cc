@@ -87,6 +87,35 @@ TEST_P(TrainerTest, Products) {
     }
 }
 
+// Within what bfloat16 factors may lose, whichever way matrices lie.
+TEST_P(TrainerTest, RoundedProducts) {
+  for (const Sizes& size : {Sizes{1, 1, 1}, Sizes{33, 31, 65}, Sizes{70, 40, 33}, Sizes{16, 100, 1030}})
+    for (int ways = 0; ways < 8; ++ways) {
+      Numbers a = random_numbers(2 * size.m * size.k, 1), b = random_numbers(size.k * size.n, 2);
+      const auto product = [&](Trainer& trainer, Numbers& of_a, Numbers& of_b, bool rounded) {
+        Numbers c(static_cast<size_t>(size.m * size.n), 1.0f);
+        Plane plane_a =
+            (ways & 1) != 0 ? Plane::of(at(of_a), size.k, size.m).transposed() : Plane::of(at(of_a), size.m, size.k);
+        if (ways == 6) plane_a = {at(of_a), size.m, size.k, 2 * size.k, 2};  // every second number
+        const Plane plane_b =
+            (ways & 2) != 0 ? Plane::of(at(of_b), size.n, size.k).transposed() : Plane::of(at(of_b), size.k, size.n);
+        const PlaneProduct products[] = {{plane_a, plane_b, Plane::of(at(c), size.m, size.n), 0.5f}};
+        trainer.multiply({products, (ways & 4) != 0, rounded});
+        return c;
+      };
+      const auto magnitudes = [](Numbers numbers) {
+        for (float& number : numbers) number = std::abs(number);
+        return numbers;
+      };
+      Numbers all_a = magnitudes(a), all_b = magnitudes(b);
+      const Numbers got = product(*trainer_, a, b, true), exact = product(reference_, a, b, false);
+      const Numbers most = product(reference_, all_a, all_b, false);
+      EXPECT_EQ(got, product(*alone_, a, b, true));
+      for (size_t index = 0; index < got.size(); ++index)
+        ASSERT_LE(std::abs(got[index] - exact[index]), most[index] / 128) << size.m << " " << size.k << " way " << ways;
+    }
+}
+
 TEST_P(TrainerTest, ManyProductsAtOnce) {
   constexpr int64_t kExperts = 5, kWidth = 33, kOutputs = 70;
   Numbers x = random_numbers(100 * kWidth, 1), weights = random_numbers(kExperts * kWidth * kOutputs, 2);
