@@ -162,6 +162,9 @@ TEST_F(NumericalTest, Losses) {
 // Every tensor of a whole model, through everything that lies between it and the loss. Steps are small, so that no
 // token changes its expert.
 TEST_F(NumericalTest, EveryTensorOfAModel) {
+#ifdef PADDOCK_SANITIZED
+  GTEST_SKIP() << "instrumented code takes minutes, and the same passes run in other tests";
+#endif
   const auto reference = training_reference();
   if (!reference) GTEST_SKIP() << "the reference set is not here; PADDOCK_REFERENCE names its folder";
   for (const std::string name : {"micro", "micro-interleaved"}) {
