@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step of training of a model with random weights: forward, backward, AdamW. One JSON object; bench/training.py runs it
-// beside PyTorch.
+// A step of training of a model with random weights: forward, backward, AdamW. One JSON object; bench/training.py runs
+// it beside PyTorch.
 //   training_bench CONFIG.json [--machine NAME] [--threads N] [--rows 8] [--length 512] [--steps 5] [--rounded]
 //                  [--recompute]
 
@@ -101,13 +101,12 @@ int run(const Options& options) {
   const auto config = llama4::config_from_json(json.value(), options.config).value().config;
   const auto machine = kernels::make_machine(options.machine, options.threads, true).value();
   const auto trainer = kernels::make_trainer(options.machine, options.threads).value();
-  const auto bench =
-      train::Workbench::create(config, machine.get(), trainer.get(), 1, 0.02, options.rounded).value();
+  const auto bench = train::Workbench::create(config, machine.get(), trainer.get(), 1, 0.02, options.rounded).value();
   auto optimiser = train::Optimiser::create(*bench, {}).value();
   const train::Batch batch = random_batch(options, config.vocabulary);
-  auto pass = train::Pass::create(
-                  bench->model(), {.tokens = batch.count(), .logits_rows = 512, .recompute = options.recompute})
-                  .value();
+  auto pass =
+      train::Pass::create(bench->model(), {.tokens = batch.count(), .logits_rows = 512, .recompute = options.recompute})
+          .value();
   std::vector<double> seconds;
   Json losses = Json::array();
   for (int step = 0; step <= options.steps; ++step) {

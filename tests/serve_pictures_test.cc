@@ -144,8 +144,9 @@ TEST_F(ServePictures, ManyAtOnceSeeWhatEachSeesAlone) {
 // What outlives a server is a prompt's beginning up to its first picture, so that another one is never taken for it.
 TEST_F(ServePictures, PrefixesThatOutliveAServerEndAtAPicture) {
   ScratchFolder other;
-  const Arguments folder = {"--prefix-folder", other.path("prefixes"), "--model",
-                            "seer=" + (vision() / "tiny-vision").string(), "--cache-bytes", "8000000"};
+  const Arguments folder = {"--prefix-folder", other.path("prefixes"),
+                            "--model",         "seer=" + (vision() / "tiny-vision").string(),
+                            "--cache-bytes",   "8000000"};
   const auto question = [&](const std::string& name) {
     return look({words(std::string(300, 'a')), part(url(name)), words(std::string(300, 'b'))});
   };

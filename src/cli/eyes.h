@@ -25,10 +25,10 @@ struct OpenModel;
 struct ModelOptions;
 
 struct VisionOptions {
-  std::string mmproj;          // a file of its own for the tower; empty: the model's
-  bool rounded = false;        // activations of the tower in bfloat16
-  int decoders = 1;            // threads that decode at once
-  int64_t tiles_at_once = 4;   // that the tower works on
+  std::string mmproj;               // a file of its own for the tower; empty: the model's
+  bool rounded = false;             // activations of the tower in bfloat16
+  int decoders = 1;                 // threads that decode at once
+  int64_t tiles_at_once = 4;        // that the tower works on
   uint64_t kept_bytes = 512 << 20;  // of embeddings
   prompt::PictureLimits limits;
   prompt::PictureReader::Fetch fetch;  // of what is named by address; none: nothing is

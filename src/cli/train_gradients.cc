@@ -75,9 +75,10 @@ Result<void> write_gradients(const std::string& path, const train::Workbench& be
 
 Result<void> print_result(const GradientsOptions& options, const train::PassResult& result, double norm) {
   if (!options.json)
-    return print(fmt::format("loss {:.6f} over {} targets (cross entropy {:.6f}, balance {:.6f}, z {:.6f}), gradient "
-                             "norm {:.6f}\n",
-                             result.loss, result.targets, result.cross_entropy, result.balance, result.z, norm));
+    return print(
+        fmt::format("loss {:.6f} over {} targets (cross entropy {:.6f}, balance {:.6f}, z {:.6f}), gradient "
+                    "norm {:.6f}\n",
+                    result.loss, result.targets, result.cross_entropy, result.balance, result.z, norm));
   Json experts = Json::object();
   for (size_t layer = 0; layer < result.tokens_per_expert.size(); ++layer)
     if (!result.tokens_per_expert[layer].empty()) experts[std::to_string(layer)] = result.tokens_per_expert[layer];
@@ -109,15 +110,15 @@ Result<void> gradients(GradientsOptions options) {
                                .recompute = options.recompute};
   TRY_VOID(require_fit(open, options, tape));
   const llama4::Model model = TRY(llama4::load_model(open.checkpoint, open.config, machine.get()));
-  const auto bench = TRY(train::Workbench::create(
-      model, trainer.get(), {.prefix = prefix_of(open.checkpoint), .adapter = options.adapter}));
+  const auto bench = TRY(train::Workbench::create(model, trainer.get(),
+                                                  {.prefix = prefix_of(open.checkpoint), .adapter = options.adapter}));
   if (bench->adapter() && bench->adapter()->rank() > kLargestRank)
     return error(ErrorCode::kUnsupported, "{}: expected a rank of at most {}, found {}", options.adapter, kLargestRank,
                  bench->adapter()->rank());
   log_info("training arithmetic: {}", trainer->name());
   train::Pass pass = TRY(train::Pass::create(bench->model(), tape));
-  const train::PassResult result = pass.run(batch, {.balance_weight = static_cast<float>(options.balance),
-                                                    .z_weight = static_cast<float>(options.z)});
+  const train::PassResult result = pass.run(
+      batch, {.balance_weight = static_cast<float>(options.balance), .z_weight = static_cast<float>(options.z)});
   const double norm = std::sqrt(trainer->sum_of_squares(bench->gradients(), bench->floats()));
   if (!options.out.empty()) TRY_VOID(write_gradients(options.out, *bench));
   return print_result(options, result, norm);

@@ -37,10 +37,11 @@ class AdapterReader {
     }
     for (const NamedTensor& tensor : file_.tensors())
       if (std::ranges::none_of(adapter_.tensors_, [&](const auto& used) { return used.name == tensor.name; }))
-        return error(ErrorCode::kBadFile,
-                     "{}: expected updates of the model's matrices and experts, found {}; use the adapter with the model "
-                     "that it was made for",
-                     source(), tensor.name);
+        return error(
+            ErrorCode::kBadFile,
+            "{}: expected updates of the model's matrices and experts, found {}; use the adapter with the model "
+            "that it was made for",
+            source(), tensor.name);
     if (adapter_.updates_.empty())
       return error(ErrorCode::kBadFile, "{}: expected updates lora_A and lora_B, found none", source());
     return std::move(adapter_);
@@ -100,10 +101,11 @@ class AdapterReader {
       return a.view.shape == tensor::Shape{rows, shape[2]} ? ExpertLayout::kInputsFirst : ExpertLayout::kOutputsFirst;
     int major = 0, minor = 0;
     if (std::sscanf(config_.version.c_str(), "%d.%d", &major, &minor) != 2)
-      return error(ErrorCode::kBadFile,
-                   "adapter_config.json: expected peft_version, because experts of [{}, {}] can be updated in two ways, "
-                   "found none; write the version of PEFT that made the adapter",
-                   shape[1], shape[2]);
+      return error(
+          ErrorCode::kBadFile,
+          "adapter_config.json: expected peft_version, because experts of [{}, {}] can be updated in two ways, "
+          "found none; write the version of PEFT that made the adapter",
+          shape[1], shape[2]);
     return major > 0 || minor >= 19 ? ExpertLayout::kInputsFirst : ExpertLayout::kOutputsFirst;
   }
 
@@ -170,8 +172,8 @@ Result<AdapterConfig> read_config(const std::filesystem::path& path) {
                    path.string(), key);
   for (const char* key : {"alpha_pattern", "rank_pattern"})
     if (json.contains(key) && !json.at(key).empty())
-      return error(ErrorCode::kUnsupported, "{}: {}: expected one rank and one alpha for all, found {}", path.string(), key,
-                   json.at(key).dump());
+      return error(ErrorCode::kUnsupported, "{}: {}: expected one rank and one alpha for all, found {}", path.string(),
+                   key, json.at(key).dump());
   if (!json.contains("lora_alpha") || !json.at("lora_alpha").is_number()) return wrong("lora_alpha", "a number");
   AdapterConfig config;
   config.alpha = json.at("lora_alpha").get<double>();

@@ -44,7 +44,7 @@ class Adapter {
 
  private:
   struct Update {
-    int64_t a = 0, b = 0;  // offsets
+    int64_t a = 0, b = 0;           // offsets
     int64_t rank = 0, experts = 0;  // experts 0: a matrix
     int64_t inputs = 0, outputs = 0;
     ExpertLayout layout = ExpertLayout::kInputsFirst;

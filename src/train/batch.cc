@@ -57,7 +57,8 @@ Result<void> check_batch(const Batch& batch, int64_t vocabulary, const std::stri
   const auto count = static_cast<size_t>(batch.count());
   for (const std::vector<int32_t>* each : {&batch.tokens, &batch.targets, &batch.positions, &batch.documents})
     if (each->size() != count)
-      return error(ErrorCode::kBadFile, "{}: expected tokens, targets, positions and document of the same shape", source);
+      return error(ErrorCode::kBadFile, "{}: expected tokens, targets, positions and document of the same shape",
+                   source);
   for (int64_t row = 0; row < batch.rows; ++row) TRY_VOID(check_documents(batch, row, source));
   for (int64_t index = 0; index < batch.count(); ++index) TRY_VOID(check_token(batch, index, vocabulary, source));
   return {};

@@ -25,8 +25,7 @@ std::vector<int64_t> integers_of(std::span<const std::byte> bytes) {
 Result<std::vector<int32_t>> read_integers(const Checkpoint& file, const char* name, tensor::Shape* shape,
                                            const std::string& source) {
   const checkpoint::NamedTensor* tensor = file.find(name);
-  if (tensor == nullptr)
-    return error(ErrorCode::kBadFile, "{}: expected a tensor named {}, found none", source, name);
+  if (tensor == nullptr) return error(ErrorCode::kBadFile, "{}: expected a tensor named {}, found none", source, name);
   const tensor::TensorView& view = tensor->view;
   if (view.dtype != DType::kI32 && view.dtype != DType::kI64)
     return error(ErrorCode::kBadFile, "{}: {}: expected I32 or I64, found {}", source, name, tensor::name(view.dtype));

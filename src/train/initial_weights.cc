@@ -44,8 +44,8 @@ void write_initial_weights(const ParameterList& list, uint64_t seed, double devi
       std::ranges::fill(place, 1.0f);
       continue;
     }
-    const bool to_residual = parameter.name.ends_with("o_proj.weight") || parameter.name.ends_with("down_proj.weight") ||
-                             parameter.name.ends_with("down_proj");
+    const bool to_residual = parameter.name.ends_with("o_proj.weight") ||
+                             parameter.name.ends_with("down_proj.weight") || parameter.name.ends_with("down_proj");
     // Each parameter has a stream of its own: another order of parameters gives the same numbers.
     NormalNumbers numbers(seed * 0x100000001b3u + index);
     for (float& number : place) number = static_cast<float>(numbers.next() * (to_residual ? narrower : deviation));

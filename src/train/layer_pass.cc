@@ -22,9 +22,8 @@ int64_t numbers(const Rows& rows) { return rows.rows * rows.width; }
 }  // namespace
 
 BatchFacts facts_of(const Batch& batch, const llama4::Config& config) {
-  return {{batch.positions.begin(), batch.positions.end()},
-          first_visible(batch, 0),
-          first_visible(batch, config.chunk)};
+  return {
+      {batch.positions.begin(), batch.positions.end()}, first_visible(batch, 0), first_visible(batch, config.chunk)};
 }
 
 ExpertRows sort_by_expert(std::span<const int32_t> choices, int64_t experts) {
@@ -32,8 +31,8 @@ ExpertRows sort_by_expert(std::span<const int32_t> choices, int64_t experts) {
   sorted.first_row.assign(static_cast<size_t>(experts + 1), 0);
   for (const int32_t expert : choices) ++sorted.first_row[static_cast<size_t>(expert) + 1];
   for (size_t expert = 0; expert < static_cast<size_t>(experts); ++expert) {
-    sorted.fractions.push_back(static_cast<float>(static_cast<double>(sorted.first_row[expert + 1]) /
-                                                  static_cast<double>(choices.size())));
+    sorted.fractions.push_back(
+        static_cast<float>(static_cast<double>(sorted.first_row[expert + 1]) / static_cast<double>(choices.size())));
     sorted.first_row[expert + 1] += sorted.first_row[expert];
   }
   std::vector<int64_t> next = sorted.first_row;
@@ -103,8 +102,8 @@ void LayerPass::attention_forward() {
 }
 
 void LayerPass::attention_backward() {
-  const Use out[] = {{model_.weight(parameters_.o), Plane::of(tape_.attended), Plane::of(work_.dx),
-                      Plane::of(work_.dattended)}};
+  const Use out[] = {
+      {model_.weight(parameters_.o), Plane::of(tape_.attended), Plane::of(work_.dx), Plane::of(work_.dattended)}};
   linears_.backward(out, false);
   trainer_.attend_backward(
       {.forward = attention(), .dout = work_.dattended, .dq = work_.dq, .dk = work_.dk, .dv = work_.dv});
@@ -166,14 +165,12 @@ void LayerPass::mlp_backward() {
 
 // out += sum over the chosen experts of expert(gate x)
 ExpertRows LayerPass::experts_forward(const Rows& out) {
-  machine_.route(
-      {.x_TD = work_.normed, .router_ED = router(), .routing = tape_.routing, .scores_TE = tape_.scores});
+  machine_.route({.x_TD = work_.normed, .router_ED = router(), .routing = tape_.routing, .scores_TE = tape_.scores});
   std::vector<int32_t> choices(static_cast<size_t>(tape_.routing.tokens * tape_.routing.chosen));
   machine_.read(tape_.routing.experts_TK, std::as_writable_bytes(std::span(choices)));
   ExpertRows experts = sort_by_expert(choices, config_.experts);
   const kernels::ExpertOrder order = experts.order(tape_.routing.chosen);
-  trainer_.dispatch(
-      {.x_TD = work_.normed, .gates_TK = tape_.routing.gates_TK, .order = order, .rows_RD = work_.rows});
+  trainer_.dispatch({.x_TD = work_.normed, .gates_TK = tape_.routing.gates_TK, .order = order, .rows_RD = work_.rows});
   linears_.forward(expert_uses(parameters_.experts_gate_up, experts, work_.rows, tape_.expert_gate_up, {}), false);
   trainer_.silu_product({.gate_up = tape_.expert_gate_up, .inner = work_.expert_inner});
   linears_.forward(expert_uses(parameters_.experts_down, experts, work_.expert_inner, work_.drows, {}), false);
@@ -189,14 +186,11 @@ void LayerPass::experts_backward(const ExpertRows& experts, float balance_weight
   linears_.backward(
       expert_uses(parameters_.experts_down, experts, work_.expert_inner, work_.drows, work_.expert_dinner), false);
   trainer_.silu_product_backward({.gate_up = tape_.expert_gate_up, .dinner = work_.expert_dinner});
-  trainer_.dispatch(
-      {.x_TD = work_.normed, .gates_TK = tape_.routing.gates_TK, .order = order, .rows_RD = work_.rows});
-  linears_.backward(
-      expert_uses(parameters_.experts_gate_up, experts, work_.rows, tape_.expert_gate_up, work_.drows), false);
-  trainer_.gate_gradients(
-      {.rows_RD = work_.drows, .x_TD = work_.normed, .order = order, .dgates_TK = work_.dgates});
-  trainer_.collect(
-      {.rows_RD = work_.drows, .gates_TK = tape_.routing.gates_TK, .order = order, .x_TD = work_.dnormed});
+  trainer_.dispatch({.x_TD = work_.normed, .gates_TK = tape_.routing.gates_TK, .order = order, .rows_RD = work_.rows});
+  linears_.backward(expert_uses(parameters_.experts_gate_up, experts, work_.rows, tape_.expert_gate_up, work_.drows),
+                    false);
+  trainer_.gate_gradients({.rows_RD = work_.drows, .x_TD = work_.normed, .order = order, .dgates_TK = work_.dgates});
+  trainer_.collect({.rows_RD = work_.drows, .gates_TK = tape_.routing.gates_TK, .order = order, .x_TD = work_.dnormed});
   trainer_.route_backward({.scores_TE = tape_.scores,
                            .routing = tape_.routing,
                            .dgates_TK = work_.dgates,
@@ -204,8 +198,8 @@ void LayerPass::experts_backward(const ExpertRows& experts, float balance_weight
                            .balance_weight = balance_weight,
                            .z_weight = z_weight,
                            .dscores_TE = work_.dscores});
-  const Use scores[] = {{model_.weight(parameters_.router), Plane::of(work_.normed), Plane::of(work_.dscores),
-                         Plane::of(work_.dnormed)}};
+  const Use scores[] = {
+      {model_.weight(parameters_.router), Plane::of(work_.normed), Plane::of(work_.dscores), Plane::of(work_.dnormed)}};
   linears_.backward(scores, true);
 }
 

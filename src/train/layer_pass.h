@@ -49,7 +49,7 @@ class LayerPass {
   ExpertRows experts_forward(const kernels::Rows& out);
   void experts_backward(const ExpertRows& experts, float balance_weight, float z_weight);
 
-  void norm(size_t weight, const kernels::Rows& x);  // to work.normed
+  void norm(size_t weight, const kernels::Rows& x);           // to work.normed
   void norm_backward(size_t weight, const kernels::Rows& x);  // work.dnormed is added to work.dx
   void turn(const kernels::Rows& x, bool back) const;
   kernels::AttendDocuments attention() const;

@@ -25,7 +25,7 @@ struct Weight {
 // One product with its operands. Backward reads x and dy, adds to dw, and writes dx or adds to it.
 struct Use {
   Weight weight;
-  kernels::Plane x, y;    // forward: y is written; backward: y is dy
+  kernels::Plane x, y;     // forward: y is written; backward: y is dy
   kernels::Plane dx = {};  // of null address: not wanted
 };
 

@@ -47,7 +47,8 @@ ParameterList ParameterList::of(const llama4::Config& config, const std::string&
       const int64_t inner = config.expert_width;
       layer.router = list.add(start + feed_forward + "router.weight", {config.experts, width});
       layer.mlp = list.add_mlp(start + feed_forward + "shared_expert.", width, inner);
-      layer.experts_gate_up = list.add(start + feed_forward + "experts.gate_up_proj", {config.experts, width, 2 * inner});
+      layer.experts_gate_up =
+          list.add(start + feed_forward + "experts.gate_up_proj", {config.experts, width, 2 * inner});
       layer.experts_down = list.add(start + feed_forward + "experts.down_proj", {config.experts, inner, width});
     } else {
       layer.mlp = list.add_mlp(start + feed_forward, width, config.dense_width);

@@ -30,7 +30,7 @@ struct MlpParameters {
 struct LayerParameters {
   size_t attention_norm = kNoParameter, q = kNoParameter, k = kNoParameter, v = kNoParameter, o = kNoParameter;
   size_t feed_forward_norm = kNoParameter;
-  MlpParameters mlp;  // of dense layers, or the shared expert
+  MlpParameters mlp;                                                   // of dense layers, or the shared expert
   size_t router = kNoParameter;                                        // [E, D]
   size_t experts_gate_up = kNoParameter, experts_down = kNoParameter;  // [E, D, 2 F], [E, F, D]: inputs first
 };

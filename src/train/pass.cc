@@ -43,9 +43,7 @@ class PassInFlight {
   }
 
  private:
-  LayerPass layer_pass(size_t layer) {
-    return LayerPass(model_, layer, &tape_.layers[layer], tape_.work, facts_);
-  }
+  LayerPass layer_pass(size_t layer) { return LayerPass(model_, layer, &tape_.layers[layer], tape_.work, facts_); }
   const Rows& output_of(size_t layer) const {
     return layer + 1 < tape_.layers.size() ? tape_.layers[layer + 1].x : tape_.last;
   }
@@ -74,11 +72,11 @@ class PassInFlight {
     result_.token_losses.resize(count);
     divergences_.assign(count, 0.0);
     const Rows& normed = tape_.work.normed;
-    model_.machine->rms_norm({.x_TD = tape_.last,
-                              .weight_D = {model_.weight_address(model_.parameters->final_norm), tensor::DType::kF32,
-                                           config_.width},
-                              .epsilon = config_.norm_epsilon,
-                              .y_TD = normed});
+    model_.machine->rms_norm(
+        {.x_TD = tape_.last,
+         .weight_D = {model_.weight_address(model_.parameters->final_norm), tensor::DType::kF32, config_.width},
+         .epsilon = config_.norm_epsilon,
+         .y_TD = normed});
     const int64_t at_once = tape_.work.logits.rows;
     for (int64_t first = 0; first < batch_.count(); first += at_once)
       head_rows(first, std::min(at_once, batch_.count() - first));

@@ -33,9 +33,9 @@ struct PassWishes {
 };
 
 struct PassResult {
-  double loss = 0;           // what the gradients are of, as long as token_weights is empty
-  double cross_entropy = 0;  // mean over targets
-  double divergence = 0;     // from the teacher, mean over targets
+  double loss = 0;            // what the gradients are of, as long as token_weights is empty
+  double cross_entropy = 0;   // mean over targets
+  double divergence = 0;      // from the teacher, mean over targets
   double balance = 0, z = 0;  // mean over MoE layers; 0 where there is none
   int64_t targets = 0;
   std::vector<double> token_losses;                     // [T]

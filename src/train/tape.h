@@ -13,28 +13,28 @@ namespace paddock::train {
 
 // Of one layer. T tokens, R = T K rows of experts. What is not here is computed again: norms, products of gates.
 struct LayerTape {
-  kernels::Rows x, middle;              // [T, D]: what the layer reads, and what its feed-forward part does
-  kernels::Rows q_turned, k_turned;     // before QK-norm, in layers that have one
-  kernels::Rows q, k, v, attended;      // as attention saw them, and what it wrote
-  kernels::Address lse;                 // [T, N]
-  kernels::Rows gate_up;                // [T, 2 F]
-  kernels::Rows scores;                 // [T, E]
+  kernels::Rows x, middle;           // [T, D]: what the layer reads, and what its feed-forward part does
+  kernels::Rows q_turned, k_turned;  // before QK-norm, in layers that have one
+  kernels::Rows q, k, v, attended;   // as attention saw them, and what it wrote
+  kernels::Address lse;              // [T, N]
+  kernels::Rows gate_up;             // [T, 2 F]
+  kernels::Rows scores;              // [T, E]
   kernels::Routing routing;
-  kernels::Rows expert_gate_up;         // [R, 2 F]
+  kernels::Rows expert_gate_up;  // [R, 2 F]
 };
 
 // Shared by all layers, in the order in which a pass needs them.
 struct Workspace {
-  kernels::Rows normed, dnormed;               // [T, D]
-  kernels::Rows dx;                            // [T, D]: the gradient on its way down
-  kernels::Rows inner, dinner;                 // [T, F]
+  kernels::Rows normed, dnormed;  // [T, D]
+  kernels::Rows dx;               // [T, D]: the gradient on its way down
+  kernels::Rows inner, dinner;    // [T, F]
   kernels::Rows dq, dk, dv, dattended;
-  kernels::Rows rows, drows;                   // [R, D]
-  kernels::Rows expert_inner, expert_dinner;   // [R, F]
-  kernels::Address dgates;                     // [T, K]
-  kernels::Rows dscores;                       // [T, E]
-  kernels::Rows logits;                        // [some rows, V]
-  kernels::Address update_scratch;             // of low-rank updates
+  kernels::Rows rows, drows;                  // [R, D]
+  kernels::Rows expert_inner, expert_dinner;  // [R, F]
+  kernels::Address dgates;                    // [T, K]
+  kernels::Rows dscores;                      // [T, E]
+  kernels::Rows logits;                       // [some rows, V]
+  kernels::Address update_scratch;            // of low-rank updates
 };
 
 struct TapeWishes {

@@ -20,10 +20,10 @@ struct TrainedModel {
   kernels::Trainer* trainer = nullptr;
   const ParameterList* parameters = nullptr;
   kernels::Address weights;
-  kernels::Address gradients;          // null: the weights are frozen
-  const Adapter* adapter = nullptr;    // null: none
+  kernels::Address gradients;                           // null: the weights are frozen
+  const Adapter* adapter = nullptr;                     // null: none
   kernels::Address adapter_weights, adapter_gradients;  // blocks of adapter->floats()
-  bool rounded = false;                // products of bfloat16
+  bool rounded = false;                                 // products of bfloat16
 
   kernels::Address weight_address(size_t index) const { return parameters->address(index, weights); }
   kernels::Address gradient_address(size_t index) const {

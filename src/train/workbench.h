@@ -17,9 +17,10 @@
 namespace paddock::train {
 
 struct WorkbenchWishes {
-  std::string prefix;             // before the parameters' names
-  std::filesystem::path adapter;  // a folder; its updates are trained and the weights are frozen. Empty: the weights are
-  bool rounded = false;           // products of bfloat16
+  std::string prefix;  // before the parameters' names
+  std::filesystem::path
+      adapter;           // a folder; its updates are trained and the weights are frozen. Empty: the weights are
+  bool rounded = false;  // products of bfloat16
 };
 
 // A tensor of the block that is trained.

@@ -12,6 +12,7 @@
 #include "kernels/choose.h"
 #include "tests/training/trained.h"
 #include "train/layer_pass.h"
+#include "train/preference.h"
 
 namespace paddock::test {
 namespace {
@@ -216,10 +217,11 @@ TEST_P(OperationsTest, Router) {
                               .fractions = sorted.fractions,
                               .dscores_TE = dscores});
     const Address router = put(given("router")), drouter = put(std::vector<float>(given("router").size(), 0.0f));
-    const train::Use use{{Plane::of(router, experts, x.width).transposed(),
-                          Plane::of(drouter, experts, x.width).transposed(),
-                          {}},
-                         Plane::of(x), Plane::of(dscores), Plane::of(dx)};
+    const train::Use use{
+        {Plane::of(router, experts, x.width).transposed(), Plane::of(drouter, experts, x.width).transposed(), {}},
+        Plane::of(x),
+        Plane::of(dscores),
+        Plane::of(dx)};
     train::Linears(trainer_.get(), {}, false).backward({&use, 1}, true);
     expect(dx, "grad_x", of_gradients_);
     expect(read(drouter, experts * x.width), "grad_router", of_gradients_);
@@ -281,6 +283,23 @@ TEST_P(OperationsTest, Losses) {
       expect(sum / static_cast<double>(counted), "loss");
       expect(logits, "grad_logits", of_gradients_);
     }
+}
+
+TEST_P(OperationsTest, Preference) {
+  for (const Json& one : cases("dpo")) {
+    open("dpo", one);
+    const auto policy = given("policy"), reference = given("reference");
+    std::vector<train::PreferencePair> pairs;
+    for (size_t pair = 0; pair < policy.size() / 2; ++pair)
+      pairs.push_back({policy[2 * pair], policy[2 * pair + 1], reference[2 * pair], reference[2 * pair + 1]});
+    const train::PreferenceLoss result = train::preference_loss(pairs, one.at("constants").at("beta"));
+    expect(result.loss, "loss");
+    std::vector<float> gradients;
+    for (size_t pair = 0; pair < pairs.size(); ++pair)
+      for (const double each : {result.of_chosen[pair], result.of_rejected[pair]})
+        gradients.push_back(static_cast<float>(each * given("d_loss")[0]));
+    expect(gradients, "grad_policy", of_gradients_);
+  }
 }
 
 TEST_P(OperationsTest, Embedding) {

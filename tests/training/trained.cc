@@ -64,7 +64,7 @@ double relative_difference(std::span<const float> got, std::span<const float> wa
 }
 
 std::unique_ptr<Trained> Trained::load(const std::filesystem::path& folder, const std::string& machine, int threads,
-                                       const std::filesystem::path& adapter) {
+                                       const std::filesystem::path& adapter, bool rounded) {
   const auto failed = [](const Error& error) {
     ADD_FAILURE() << error.message;
     return nullptr;
@@ -82,7 +82,7 @@ std::unique_ptr<Trained> Trained::load(const std::filesystem::path& folder, cons
   if (!config) return failed(config.error());
   auto model = llama4::load_model(*all->checkpoint, config->config, all->machine.get());
   if (!model) return failed(model.error());
-  auto bench = train::Workbench::create(*model, all->trainer.get(), {.adapter = adapter});
+  auto bench = train::Workbench::create(*model, all->trainer.get(), {.adapter = adapter, .rounded = rounded});
   if (!bench) return failed(bench.error());
   all->bench = std::move(*bench);
   return all;

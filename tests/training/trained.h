@@ -35,8 +35,8 @@ struct Trained {
   std::unique_ptr<train::Workbench> bench;
 
   // Fails the test with the loader's sentence and gives null when something cannot be read.
-  static std::unique_ptr<Trained> load(const std::filesystem::path& folder, const std::string& machine,
-                                       int threads = 2, const std::filesystem::path& adapter = {});
+  static std::unique_ptr<Trained> load(const std::filesystem::path& folder, const std::string& machine, int threads = 2,
+                                       const std::filesystem::path& adapter = {}, bool rounded = false);
 
   train::PassResult run(const train::Batch& batch, const train::PassWishes& wishes, bool recompute = false,
                         const train::Pass::LogitsObserver& observer = {});

@@ -12,6 +12,7 @@
 #include "kernels/amx/grouped_formats.h"
 #include "kernels/amx/grouped_rows.h"
 #include "kernels/amx/tile_config.h"
+#include "kernels/amx/write_block.h"
 #include "kernels/avx512/transpose.h"
 
 namespace paddock::kernels::amx {
@@ -161,16 +162,6 @@ struct Scratch {
   alignas(64) Sums sums[kMostOutputs / kGroup][kMostTokens / kTokenBlock][kGroup / kPanel];
 };
 
-void configure() {
-  TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) {
-    config.rows[tile] = 16;
-    config.row_bytes[tile] = 64;
-  }
-  settle_memory();
-  _tile_loadconfig(&config);
-}
-
 // Two tiles of weights by two of activations: dots 0 and 1 are the first weights', with the high and the low parts.
 template <bool kSigned>
 void multiply_step(const void* first, const void* second, const void* high, const void* low) {
@@ -301,23 +292,6 @@ class Meetings {
   int turn_ = 0;
 };
 
-// y of a panel and a token block.
-void write_block(const ProductPiece& piece, int64_t first_output, int64_t first_token, const Sums& sums) {
-  const int64_t tokens = std::min(kTokenBlock, piece.tokens - first_token);
-  const auto lanes = static_cast<__mmask16>((1u << std::min(kPanel, piece.outputs - first_output)) - 1);
-  __m512i columns[16];
-  for (int64_t row = 0; row < kPanel; ++row) columns[row] = _mm512_load_si512(sums[row]);
-  transpose_16x16(columns);
-  for (int64_t token = 0; token < tokens; ++token) {
-    float* y = piece.y + (first_token + token) * piece.y_stride + first_output;
-    __m512 value = _mm512_castsi512_ps(columns[token]);
-    if (piece.scales != nullptr)
-      value = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, piece.scales + first_output), value);
-    if (piece.add) value = _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, y), value);
-    _mm512_mask_storeu_ps(y, lanes, value);
-  }
-}
-
 // Outputs [first, first + kGroup) of the piece over a block: unpacked once, they meet all tokens; sums wait in the
 // second cache.
 template <typename Format>
@@ -350,7 +324,7 @@ void multiply_many(const ProductPiece& piece) {
   // Activations of a few tokens stay in the second cache as a whole, of many only a block: it meets all outputs first.
   const bool few = piece.tokens <= 4 * kTokenBlock;
   const int64_t blocks = piece.inputs / kGrouped, groups = blocks_of(piece.outputs, kGroup);
-  configure();
+  configure_whole_tiles();
   for (int64_t turn = 0; turn < blocks * groups; ++turn)
     multiply_group(piece, format, (few ? turn / blocks : turn % groups) * kGroup, few ? turn % blocks : turn / groups,
                    scratch);

@@ -20,4 +20,15 @@ struct alignas(64) TileConfig {
 // memory.
 static inline void settle_memory() { __asm__ volatile("" : : : "memory"); }
 
+// All eight tiles with 16 rows of 64 bytes.
+static inline void configure_whole_tiles() {
+  TileConfig config;
+  for (int tile = 0; tile < 8; ++tile) {
+    config.rows[tile] = 16;
+    config.row_bytes[tile] = 64;
+  }
+  settle_memory();
+  _tile_loadconfig(&config);
+}
+
 }  // namespace paddock::kernels::amx

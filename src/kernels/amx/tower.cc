@@ -28,16 +28,6 @@ constexpr int64_t kPanels = kGroupOutputs / kPanel;
 
 int64_t blocks_of(int64_t count, int64_t block) { return (count + block - 1) / block; }
 
-void configure() {
-  TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) {
-    config.rows[tile] = 16;
-    config.row_bytes[tile] = 64;
-  }
-  settle_memory();
-  _tile_loadconfig(&config);
-}
-
 // Terms
 // ----------------------------------------------------------------------------------------------------------------------
 
@@ -306,7 +296,7 @@ void multiply(const LinearPiece& piece) {
 }
 
 void linear(const LinearPiece& piece) {
-  configure();
+  configure_whole_tiles();
   if (piece.rounded)
     multiply<1, 1>(piece);
   else if (piece.dtype == tensor::DType::kBF16)
@@ -532,7 +522,7 @@ void attend_with(const TileHead& head) {
 }
 
 void attend(const TileHead& head) {
-  configure();
+  configure_whole_tiles();
   if (head.rounded)
     attend_with<1>(head);
   else

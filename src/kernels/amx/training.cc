@@ -2,7 +2,8 @@
 // Products of training on bf16 tiles: panels of two tiles of rows by two of columns, sums in float32.
 //
 // A tile of A is 16 rows by 32 numbers, one of B 16 pairs of numbers by 16 columns. Both are made of words of two
-// numbers that follow each other in depth: a register of A is a row, 16 words deep; one of B is a pair, 16 columns wide.
+// numbers that follow each other in depth: a register of A is a row, 16 words deep; one of B is a pair, 16 columns
+// wide.
 #include <algorithm>
 #include <cstddef>
 
@@ -18,21 +19,11 @@ constexpr int64_t kTileDepth = 32;      // numbers
 constexpr int64_t kPanel = 2 * kLanes;  // rows or columns of a panel
 constexpr int64_t kTileBytes = 1024;
 
-void begin() {
-  TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) {
-    config.rows[tile] = 16;
-    config.row_bytes[tile] = 64;
-  }
-  settle_memory();
-  _tile_loadconfig(&config);
-}
+void begin() { configure_whole_tiles(); }
 
 void end() { _tile_release(); }
 
-__mmask16 first(int64_t count) {
-  return static_cast<__mmask16>((1u << std::clamp<int64_t>(count, 0, kLanes)) - 1);
-}
+__mmask16 first(int64_t count) { return static_cast<__mmask16>((1u << std::clamp<int64_t>(count, 0, kLanes)) - 1); }
 
 // Lane i: a[i] rounded in the lower half, b[i] in the upper.
 __m512i pair_words(__m512 a, __m512 b) {
@@ -127,9 +118,8 @@ void multiply(const void* a, const void* b, int64_t depth, int64_t rows, int64_t
       const __mmask16 mask = first(columns - column);
       float* to = c + row * stride + column;
       const __m512 sum = _mm512_load_ps(sums + row * kPanel + column);
-      _mm512_mask_storeu_ps(to, mask,
-                            add ? _mm512_fmadd_ps(factor, sum, _mm512_maskz_loadu_ps(mask, to))
-                                : _mm512_mul_ps(factor, sum));
+      _mm512_mask_storeu_ps(
+          to, mask, add ? _mm512_fmadd_ps(factor, sum, _mm512_maskz_loadu_ps(mask, to)) : _mm512_mul_ps(factor, sum));
     }
 }
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 
 #include "kernels/amx/tile_config.h"
+#include "kernels/amx/write_block.h"
 #include "kernels/avx512/few_rows.h"
 #include "kernels/avx512/k_scales.h"
 #include "kernels/avx512/transpose.h"
@@ -286,23 +287,6 @@ void meet(const Panel& panel, const TokenTile* tokens, int64_t blocks, bool firs
   }
 #pragma GCC unroll 16
   for (int64_t row = 0; row < kPanel; ++row) _mm512_store_ps(to[row], sums[row]);
-}
-
-// y of a panel and a token block.
-void write_block(const ProductPiece& piece, int64_t first_output, int64_t first_token, const float (*sums)[16]) {
-  const int64_t tokens = std::min(kTokenBlock, piece.tokens - first_token);
-  const auto lanes = static_cast<__mmask16>((1u << std::min(kPanel, piece.outputs - first_output)) - 1);
-  __m512i columns[16];
-  for (int64_t row = 0; row < kPanel; ++row) columns[row] = _mm512_load_si512(sums[row]);
-  transpose_16x16(columns);
-  for (int64_t token = 0; token < tokens; ++token) {
-    float* y = piece.y + (first_token + token) * piece.y_stride + first_output;
-    __m512 value = _mm512_castsi512_ps(columns[token]);
-    if (piece.scales != nullptr)
-      value = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, piece.scales + first_output), value);
-    if (piece.add) value = _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, y), value);
-    _mm512_mask_storeu_ps(y, lanes, value);
-  }
 }
 
 // Outputs [first, first + group) of the piece over a chunk: unpacked once, they meet all tokens; sums wait in the

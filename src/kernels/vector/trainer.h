@@ -56,8 +56,8 @@ class VectorTrainer : public ReferenceTrainer {
   const char* name_;
   const TrainingKernels& kernels_;
   const TrainingProducts& rounded_;
-  PackedMemory packed_;                // B of the products in hand
-  std::vector<PackedMemory> scratch_;  // A, of each thread
+  PackedMemory packed_;                                          // B of the products in hand
+  std::vector<PackedMemory> scratch_;                            // A, of each thread
   std::vector<std::shared_ptr<AttentionWorkplace>> workplaces_;  // of each thread
 };
 

@@ -59,7 +59,8 @@ struct Sizes {
 };
 
 TEST_P(TrainerTest, Products) {
-  const Sizes all[] = {{1, 1, 1}, {7, 5, 3}, {8, 48, 256}, {9, 49, 257}, {241, 33, 20}, {250, 1600, 2}, {3, 2, 700}, {5, 9, 0}};
+  const Sizes all[] = {{1, 1, 1},     {7, 5, 3},      {8, 48, 256}, {9, 49, 257},
+                       {241, 33, 20}, {250, 1600, 2}, {3, 2, 700},  {5, 9, 0}};
   for (const Sizes& size : all)
     for (int ways = 0; ways < 16; ++ways) {
       Numbers a = random_numbers(size.m * size.k + 1, 1), b = random_numbers(size.k * size.n + 1, 2);
@@ -70,10 +71,10 @@ TEST_P(TrainerTest, Products) {
       expect_close(
           [&](Trainer& trainer) {
             Numbers c = before;
-            const Plane of_a = (ways & 1) != 0 ? Plane::of(at(a), size.k, size.m).transposed()
-                                               : Plane::of(at(a), size.m, size.k);
-            const Plane of_b = (ways & 2) != 0 ? Plane::of(at(b), size.n, size.k).transposed()
-                                               : Plane::of(at(b), size.k, size.n);
+            const Plane of_a =
+                (ways & 1) != 0 ? Plane::of(at(a), size.k, size.m).transposed() : Plane::of(at(a), size.m, size.k);
+            const Plane of_b =
+                (ways & 2) != 0 ? Plane::of(at(b), size.n, size.k).transposed() : Plane::of(at(b), size.k, size.n);
             // As it lies, the other way round, or every second number.
             Plane of_c = Plane::of(at(c), size.m, size.n);
             if ((ways & 4) != 0) of_c = Plane::of(at(c), size.n, size.m).transposed();
@@ -86,6 +87,35 @@ TEST_P(TrainerTest, Products) {
     }
 }
 
+// Within what bfloat16 factors may lose, whichever way matrices lie.
+TEST_P(TrainerTest, RoundedProducts) {
+  for (const Sizes& size : {Sizes{1, 1, 1}, Sizes{33, 31, 65}, Sizes{70, 40, 33}, Sizes{16, 100, 1030}})
+    for (int ways = 0; ways < 8; ++ways) {
+      Numbers a = random_numbers(2 * size.m * size.k, 1), b = random_numbers(size.k * size.n, 2);
+      const auto product = [&](Trainer& trainer, Numbers& of_a, Numbers& of_b, bool rounded) {
+        Numbers c(static_cast<size_t>(size.m * size.n), 1.0f);
+        Plane plane_a =
+            (ways & 1) != 0 ? Plane::of(at(of_a), size.k, size.m).transposed() : Plane::of(at(of_a), size.m, size.k);
+        if (ways == 6) plane_a = {at(of_a), size.m, size.k, 2 * size.k, 2};  // every second number
+        const Plane plane_b =
+            (ways & 2) != 0 ? Plane::of(at(of_b), size.n, size.k).transposed() : Plane::of(at(of_b), size.k, size.n);
+        const PlaneProduct products[] = {{plane_a, plane_b, Plane::of(at(c), size.m, size.n), 0.5f}};
+        trainer.multiply({products, (ways & 4) != 0, rounded});
+        return c;
+      };
+      const auto magnitudes = [](Numbers numbers) {
+        for (float& number : numbers) number = std::abs(number);
+        return numbers;
+      };
+      Numbers all_a = magnitudes(a), all_b = magnitudes(b);
+      const Numbers got = product(*trainer_, a, b, true), exact = product(reference_, a, b, false);
+      const Numbers most = product(reference_, all_a, all_b, false);
+      EXPECT_EQ(got, product(*alone_, a, b, true));
+      for (size_t index = 0; index < got.size(); ++index)
+        ASSERT_LE(std::abs(got[index] - exact[index]), most[index] / 128) << size.m << " " << size.k << " way " << ways;
+    }
+}
+
 TEST_P(TrainerTest, ManyProductsAtOnce) {
   constexpr int64_t kExperts = 5, kWidth = 33, kOutputs = 70;
   Numbers x = random_numbers(100 * kWidth, 1), weights = random_numbers(kExperts * kWidth * kOutputs, 2);
@@ -95,9 +125,10 @@ TEST_P(TrainerTest, ManyProductsAtOnce) {
         Numbers y(100 * kOutputs, 9.0f);
         std::vector<PlaneProduct> products;
         for (int64_t expert = 0; expert < kExperts; ++expert)
-          products.push_back({Plane::of(at(x), 100, kWidth).rows_from(first[expert], first[expert + 1] - first[expert]),
-                              Plane::of(at(weights, expert * kWidth * kOutputs), kWidth, kOutputs),
-                              Plane::of(at(y), 100, kOutputs).rows_from(first[expert], first[expert + 1] - first[expert])});
+          products.push_back(
+              {Plane::of(at(x), 100, kWidth).rows_from(first[expert], first[expert + 1] - first[expert]),
+               Plane::of(at(weights, expert * kWidth * kOutputs), kWidth, kOutputs),
+               Plane::of(at(y), 100, kOutputs).rows_from(first[expert], first[expert + 1] - first[expert])});
         trainer.multiply({products, false, false});
         return y;
       },
@@ -116,8 +147,15 @@ TEST_P(TrainerTest, Attention) {
     expect_close(
         [&](Trainer& trainer) {
           Numbers out(q.size()), lse(static_cast<size_t>(tokens * kHeads)), dq(q.size()), dk(k.size()), dv(v.size());
-          const AttendDocuments forward{rows_of(q, tokens), rows_of(k, tokens), rows_of(v, tokens), kHeads, kWidth, first,
-                                        0.3f, rows_of(out, tokens), at(lse)};
+          const AttendDocuments forward{rows_of(q, tokens),
+                                        rows_of(k, tokens),
+                                        rows_of(v, tokens),
+                                        kHeads,
+                                        kWidth,
+                                        first,
+                                        0.3f,
+                                        rows_of(out, tokens),
+                                        at(lse)};
           trainer.attend(forward);
           trainer.attend_backward(
               {forward, rows_of(dout, tokens), rows_of(dq, tokens), rows_of(dk, tokens), rows_of(dv, tokens)});
@@ -132,12 +170,13 @@ TEST_P(TrainerTest, Attention) {
 TEST_P(TrainerTest, RowsOfNumbers) {
   for (const int64_t width : {1, 15, 64, 1025}) {
     constexpr int64_t kRows = 70;
-    Numbers x = random_numbers(kRows * width, 1), weight = random_numbers(width, 2), dy = random_numbers(kRows * width, 3);
+    Numbers x = random_numbers(kRows * width, 1), weight = random_numbers(width, 2),
+            dy = random_numbers(kRows * width, 3);
     expect_close(
         [&](Trainer& trainer) {
           Numbers dx = x, dweight = weight;
-          trainer.norm_backward({rows_of(x, kRows), at(weight), width, 1e-5f, rows_of(dy, kRows), rows_of(dx, kRows), true,
-                                 at(dweight)});
+          trainer.norm_backward(
+              {rows_of(x, kRows), at(weight), width, 1e-5f, rows_of(dy, kRows), rows_of(dx, kRows), true, at(dweight)});
           dx.insert(dx.end(), dweight.begin(), dweight.end());
           return dx;
         },
@@ -192,7 +231,15 @@ TEST_P(TrainerTest, AdamWKeepsItsCourse) {
       1e-6, "adamw");
 }
 
-INSTANTIATE_TEST_SUITE_P(Machines, TrainerTest, testing::ValuesIn(available_machines()),
+std::vector<std::string> all_but_the_reference() {
+  std::vector<std::string> names = available_machines();
+  std::erase(names, "reference");
+  return names;
+}
+
+// None on a processor that has the reference alone.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(TrainerTest);
+INSTANTIATE_TEST_SUITE_P(Machines, TrainerTest, testing::ValuesIn(all_but_the_reference()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention over packed texts by blocks of queries. Rows fall into segments that do not see each other, so that a head of
-// a segment is a task of its own, and gradients of shared keys are summed by one thread in one order.
+// Attention over packed texts by blocks of queries. Rows fall into segments that do not see each other, so that a head
+// of a segment is a task of its own, and gradients of shared keys are summed by one thread in one order.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -46,7 +46,7 @@ class PackedColumns {
     for (int64_t panel = 0; panel < panels; ++panel) {
       const StridedFloats from{b.from + panel * width * b.column_stride, b.row_stride, b.column_stride};
       kernels_.products.pack_columns(from, std::min(width, columns - panel * width), depth,
-                            numbers_.data() + panel * width * depth);
+                                     numbers_.data() + panel * width * depth);
     }
   }
   int64_t columns() const { return columns_; }
@@ -64,8 +64,13 @@ class PackedColumns {
 class AttentionWorkplace {
  public:
   explicit AttentionWorkplace(const TrainingKernels& kernels)
-      : kernels_(kernels), keys(kernels), values(kernels), keys_by_depth(kernels), values_by_depth(kernels),
-        of_block(kernels), of_queries(kernels) {}
+      : kernels_(kernels),
+        keys(kernels),
+        values(kernels),
+        keys_by_depth(kernels),
+        values_by_depth(kernels),
+        of_block(kernels),
+        of_queries(kernels) {}
 
   // c[rows, columns first .. last) = (or +=) scale a b with b's depths from `depth_from` on. `a` has `depth` columns.
   // `first` is at the beginning of a panel; c is column `first`.
@@ -74,13 +79,13 @@ class AttentionWorkplace {
     const int64_t height = kernels_.products.panel_rows, width = kernels_.products.panel_columns;
     rows_.resize(static_cast<size_t>((rows + height - 1) / height * height * depth));
     for (int64_t row = 0; row < rows; row += height)
-      kernels_.products.pack_rows({a.from + row * a.row_stride, a.row_stride, a.column_stride}, std::min(height, rows - row),
-                         depth, rows_.data() + row * depth);
+      kernels_.products.pack_rows({a.from + row * a.row_stride, a.row_stride, a.column_stride},
+                                  std::min(height, rows - row), depth, rows_.data() + row * depth);
     for (int64_t column = first; column < last; column += width)
       for (int64_t row = 0; row < rows; row += height)
         kernels_.products.multiply(rows_.data() + row * depth, b.panel(column / width, depth_from), depth,
-                          std::min(height, rows - row), std::min(width, last - column), scale, add,
-                          c + row * stride + column - first, stride);
+                                   std::min(height, rows - row), std::min(width, last - column), scale, add,
+                                   c + row * stride + column - first, stride);
   }
 
  private:
@@ -88,10 +93,10 @@ class AttentionWorkplace {
   std::vector<float> rows_;
 
  public:
-  std::vector<float> scores, dscores;                     // [queries, keys of the block]
-  PackedColumns keys, values;                             // k^T, v^T: [H, keys]
-  PackedColumns keys_by_depth, values_by_depth;           // k, v: [keys, H]
-  PackedColumns of_block, of_queries;                     // dout, q of a block: [queries, H]
+  std::vector<float> scores, dscores;            // [queries, keys of the block]
+  PackedColumns keys, values;                    // k^T, v^T: [H, keys]
+  PackedColumns keys_by_depth, values_by_depth;  // k, v: [keys, H]
+  PackedColumns of_block, of_queries;            // dout, q of a block: [queries, H]
 };
 
 namespace {
@@ -107,7 +112,12 @@ class SegmentOfHead {
  public:
   SegmentOfHead(const AttendDocuments& op, const TrainingKernels& kernels, const Segment& segment, int64_t kv_head,
                 AttentionWorkplace* place)
-      : op_(op), kernels_(kernels), segment_(segment), kv_head_(kv_head), shared_(op.q.width / op.k.width), at_(*place) {}
+      : op_(op),
+        kernels_(kernels),
+        segment_(segment),
+        kv_head_(kv_head),
+        shared_(op.q.width / op.k.width),
+        at_(*place) {}
 
   void forward() {
     at_.keys.pack(transposed(keys(op_.k)), op_.head_width, segment_.rows);
@@ -128,7 +138,9 @@ class SegmentOfHead {
   }
 
  private:
-  static StridedFloats transposed(const StridedFloats& from) { return {from.from, from.column_stride, from.row_stride}; }
+  static StridedFloats transposed(const StridedFloats& from) {
+    return {from.from, from.column_stride, from.row_stride};
+  }
   float* key_row(const Rows& rows, int64_t row) const {
     return HostMemory::row(rows, segment_.first + row) + kv_head_ * op_.head_width;
   }
@@ -238,15 +250,17 @@ void each_segment_of_heads(ThreadPool& pool, const TrainingKernels& kernels, con
 }  // namespace
 
 void VectorTrainer::attend(const AttendDocuments& op) {
-  each_segment_of_heads(pool_, kernels_, op, &workplaces_, [&](const Segment& segment, int64_t kv_head, AttentionWorkplace* place) {
-    SegmentOfHead(op, kernels_, segment, kv_head, place).forward();
-  });
+  each_segment_of_heads(pool_, kernels_, op, &workplaces_,
+                        [&](const Segment& segment, int64_t kv_head, AttentionWorkplace* place) {
+                          SegmentOfHead(op, kernels_, segment, kv_head, place).forward();
+                        });
 }
 
 void VectorTrainer::attend_backward(const AttendDocumentsBackward& op) {
-  each_segment_of_heads(pool_, kernels_, op.forward, &workplaces_, [&](const Segment& segment, int64_t kv_head, AttentionWorkplace* place) {
-    SegmentOfHead(op.forward, kernels_, segment, kv_head, place).backward(op);
-  });
+  each_segment_of_heads(pool_, kernels_, op.forward, &workplaces_,
+                        [&](const Segment& segment, int64_t kv_head, AttentionWorkplace* place) {
+                          SegmentOfHead(op.forward, kernels_, segment, kv_head, place).backward(op);
+                        });
 }
 
 }  // namespace paddock::kernels

@@ -196,8 +196,8 @@ struct TrainingLoops {
       Lanes::store_first(first + at, m, left);
       Lanes::store_first(second + at, v, left);
       const Floats root = Lanes::square_root(Lanes::multiply(v, Lanes::set(f.second_scale)));
-      const Floats step = Lanes::divide(Lanes::multiply(m, Lanes::set(f.first_scale)),
-                                        Lanes::add(root, Lanes::set(f.epsilon)));
+      const Floats step =
+          Lanes::divide(Lanes::multiply(m, Lanes::set(f.first_scale)), Lanes::add(root, Lanes::set(f.epsilon)));
       const Floats kept = Lanes::multiply(Lanes::load_first(weights + at, left), Lanes::set(f.keep));
       Lanes::store_first(weights + at, Lanes::subtract_product(kept, rate, step), left);
     });

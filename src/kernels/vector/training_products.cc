@@ -47,8 +47,8 @@ std::byte* PackedMemory::of(size_t bytes) {
 // Some columns of a product, with where they are packed.
 struct VectorTrainer::Slice {
   PlaneProduct product;
-  int64_t packed = 0;  // where its panels of B begin, in packed numbers
-  int64_t panels = 0;  // of columns
+  int64_t packed = 0;                        // where its panels of B begin, in packed numbers
+  int64_t panels = 0;                        // of columns
   int64_t first_panel = 0, first_piece = 0;  // counted over all slices
   int64_t column_pieces = 0;
 };
@@ -78,9 +78,9 @@ void VectorTrainer::multiply(const Multiply& op) {
       const int64_t columns = std::min(most, product.c.columns - first);
       const int64_t needed = rounded_up(columns, width) * depth;
       if (numbers + needed > most_numbers) flush();
-      slices.push_back({{product.a, product.b.columns_from(first, columns), product.c.columns_from(first, columns),
-                         product.scale},
-                        numbers});
+      slices.push_back(
+          {{product.a, product.b.columns_from(first, columns), product.c.columns_from(first, columns), product.scale},
+           numbers});
       numbers += needed;
     }
   }
@@ -103,14 +103,14 @@ void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingPro
   }
   std::byte* const packed = packed_.of(bytes(numbers));
   scratch_.resize(static_cast<size_t>(pool_.threads()));
-  const auto slice_of = [&](int64_t index, int64_t Slice::* first) -> const Slice& {
+  const auto slice_of = [&](int64_t index, int64_t Slice::*first) -> const Slice& {
     return *std::prev(std::upper_bound(slices.begin(), slices.end(), index,
                                        [&](int64_t value, const Slice& slice) { return value < slice.*first; }));
   };
   // Depth is cut in steps; the panels of a step lie side by side. All steps but the last are products.depth deep.
   const auto place_of_panel = [&](const Slice& slice, int64_t k, int64_t panel, int64_t depth) {
-    return packed + bytes(slice.packed + k * slice.panels * width +
-                          panel * width * rounded_up(depth, products.depth_step));
+    return packed +
+           bytes(slice.packed + k * slice.panels * width + panel * width * rounded_up(depth, products.depth_step));
   };
 
   pool_.parallel_for(panels, 1, [&](int64_t begin, int64_t end, int) {
@@ -127,8 +127,8 @@ void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingPro
   });
 
   pool_.parallel_for(pieces, 1, [&](int64_t begin, int64_t end, int thread) {
-    std::byte* const rows_of_a = scratch_[static_cast<size_t>(thread)].of(
-        bytes(kRowsOfPiece * rounded_up(products.depth, products.depth_step)));
+    std::byte* const rows_of_a =
+        scratch_[static_cast<size_t>(thread)].of(bytes(kRowsOfPiece * rounded_up(products.depth, products.depth_step)));
     std::vector<float> corner(static_cast<size_t>(height * width));
     if (products.begin != nullptr) products.begin();
     for (int64_t index = begin; index < end; ++index) {
@@ -142,9 +142,7 @@ void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingPro
       for (int64_t k = 0; k < product.a.columns; k += products.depth) {
         const int64_t depth = std::min(products.depth, product.a.columns - k);
         const bool adds = add || k > 0;
-        const auto a_at = [&](int64_t row) {
-          return rows_of_a + bytes(row * rounded_up(depth, products.depth_step));
-        };
+        const auto a_at = [&](int64_t row) { return rows_of_a + bytes(row * rounded_up(depth, products.depth_step)); };
         for (int64_t row = 0; row < rows; row += height) {
           const int64_t count = std::min(height, rows - row);
           products.pack_rows(strided(product.a.rows_from(first_row + row, count).columns_from(k, depth)), count, depth,

@@ -27,9 +27,9 @@ struct RouteBackward {
   Rows scores_TE;
   Routing routing;
   Address dgates_TK;
-  std::span<const float> fractions;  // [E]
+  std::span<const float> fractions;        // [E]
   float balance_weight = 0, z_weight = 0;  // d loss / d balance, d loss / d z
-  Rows dscores_TE;  // written
+  Rows dscores_TE;                         // written
 };
 
 }  // namespace paddock::kernels

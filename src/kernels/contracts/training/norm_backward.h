@@ -8,14 +8,14 @@
 namespace paddock::kernels {
 
 struct NormBackward {
-  Rows x;           // before the norm
-  Address weight;   // float32 [width], group = width; null: 1
+  Rows x;          // before the norm
+  Address weight;  // float32 [width], group = width; null: 1
   int64_t group = 0;
   float epsilon = 0;
   Rows dy;
-  Rows dx;          // may be dy
+  Rows dx;           // may be dy
   bool add = false;  // dx +=
-  Address dweight;  // float32 [width], dw is added; null where there is no weight
+  Address dweight;   // float32 [width], dw is added; null where there is no weight
 };
 
 }  // namespace paddock::kernels

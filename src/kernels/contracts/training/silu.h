@@ -13,8 +13,8 @@ struct SiluProduct {
 };
 
 struct SiluProductBackward {
-  Rows gate_up;   // [R, 2 F]; becomes its gradient
-  Rows dinner;    // [R, F]
+  Rows gate_up;  // [R, 2 F]; becomes its gradient
+  Rows dinner;   // [R, F]
 };
 
 }  // namespace paddock::kernels

@@ -72,7 +72,8 @@ void ReferenceTrainer::attend(const AttendDocuments& op) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t token = item / op.heads, head = item % op.heads;
       scores.clear();
-      for (int64_t other = heads.first(token); other <= token; ++other) scores.push_back(heads.score(token, head, other));
+      for (int64_t other = heads.first(token); other <= token; ++other)
+        scores.push_back(heads.score(token, head, other));
       const double largest = *std::ranges::max_element(scores);
       double sum = 0;
       for (const double score : scores) sum += std::exp(score - largest);

@@ -53,9 +53,11 @@ void ReferenceTrainer::route_backward(const RouteBackward& op) {
       const double mean = dot(op.fractions, shares);
       float* dscores = HostMemory::row(op.dscores_TE, token);
       for (size_t expert = 0; expert < experts; ++expert)
-        dscores[expert] = static_cast<float>(
-            shares[expert] * (op.balance_weight * static_cast<double>(experts) * (op.fractions[expert] - mean) +
-                              op.z_weight * 2 * log_sum) / tokens);
+        dscores[expert] =
+            static_cast<float>(shares[expert] *
+                               (op.balance_weight * static_cast<double>(experts) * (op.fractions[expert] - mean) +
+                                op.z_weight * 2 * log_sum) /
+                               tokens);
       for (int64_t choice = token * op.routing.chosen; choice < (token + 1) * op.routing.chosen; ++choice) {
         const double gate = HostMemory::floats(op.routing.gates_TK)[choice];
         dscores[HostMemory::integers(op.routing.experts_TK)[choice]] +=

@@ -37,8 +37,8 @@ void ReferenceTrainer::norm_backward(const NormBackward& op) {
   std::vector<double> inverse(static_cast<size_t>(op.x.rows * groups));
   pool_.parallel_for(op.x.rows * groups, 16, [&](int64_t begin, int64_t end, int) {
     for (int64_t index = begin; index < end; ++index)
-      inverse[static_cast<size_t>(index)] = inverse_rms(HostMemory::floats(op.x.address) + index * op.group, op.group,
-                                                        static_cast<double>(op.epsilon));
+      inverse[static_cast<size_t>(index)] =
+          inverse_rms(HostMemory::floats(op.x.address) + index * op.group, op.group, static_cast<double>(op.epsilon));
   });
   // Before dx, which may take the place of dy.
   if (!op.dweight.is_null())

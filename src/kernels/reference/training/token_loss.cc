@@ -45,7 +45,7 @@ void normalise(std::vector<double>* logs) {
 
 // The teacher's and the student's K + 1 buckets of one row, as logs.
 struct Buckets {
-  std::vector<double> student;        // at temperature 1
+  std::vector<double> student;          // at temperature 1
   std::vector<double> teacher, heated;  // of both at temperature T, the student's second
 };
 
@@ -84,8 +84,8 @@ void hard_gradient(const TokenLoss& op, int64_t row, double log_sum, float* logi
   const int32_t target = op.targets[static_cast<size_t>(row)];
   const double weight = target == kNoTarget ? 0 : op.weights[static_cast<size_t>(row)];
   for (int64_t token = 0; token < op.logits_RV.width; ++token)
-    logits[token] = static_cast<float>(
-        weight == 0 ? 0 : weight * (std::exp(logits[token] - log_sum) - (token == target ? 1 : 0)));
+    logits[token] =
+        static_cast<float>(weight == 0 ? 0 : weight * (std::exp(logits[token] - log_sum) - (token == target ? 1 : 0)));
 }
 
 void distilled_gradient(const DistilledLoss& op, int64_t row, const Buckets& buckets, double log_sum, float* logits) {
