@@ -85,6 +85,28 @@ TEST_F(CliTrain, WritesThoseOfAnAdapter) {
   expect_close(out, training() / "lora" / "grads.safetensors");
 }
 
+// What is trained is what is served: a text costs the same in both.
+TEST(CliTrainParity, ATextCostsWhatScoreSays) {
+  const ScratchFolder scratch;
+  constexpr int64_t kLength = 150;  // over several edges of chunks of 64
+  std::vector<int32_t> tokens;
+  for (int64_t at = 0; at < kLength; ++at) tokens.push_back(static_cast<int32_t>(at * at * 7 % 97));
+  std::vector<int32_t> targets(tokens.begin() + 1, tokens.end());
+  targets.push_back(-100);
+  const auto tensor = [&](const char* name, const std::vector<int32_t>& values) {
+    return checkpoint::TensorToWrite{name, {tensor::DType::kI32, {1, kLength}, std::as_bytes(std::span(values))}};
+  };
+  const std::string batch = scratch.path("batch.safetensors"), ids = scratch.write("ids.json", Json(tokens).dump());
+  ASSERT_TRUE(checkpoint::write_safetensors(batch, std::vector{tensor("tokens", tokens), tensor("targets", targets)}));
+  for (const auto& entry : fs::directory_iterator(data_folder() / "text")) {
+    if (!entry.is_directory()) continue;
+    const Json scored = run_json({"score", entry.path().string(), "--tokens", ids, "--json"});
+    const Json trained = run_json({"train", "gradients", entry.path().string(), batch, "--json"});
+    EXPECT_EQ(trained["tokens"], kLength - 1);
+    EXPECT_NEAR(trained["loss"].get<double>(), scored["mean_nll"].get<double>(), 2e-6) << entry.path();
+  }
+}
+
 TEST_F(CliTrain, RefusesWhatIsNoBatch) {
   const std::string model = (training() / "micro").string();
   const Ran five = run_program({"train", "gradients", model, (training() / "micro" / "batches.safetensors").string()});
