@@ -27,7 +27,7 @@ class PackedMemory {
 };
 
 // What a thread works with in attention; what it holds keeps its size from call to call.
-class AttentionWorkplace;
+class AttentionScratch;
 
 class VectorTrainer : public ReferenceTrainer {
  public:
@@ -56,9 +56,9 @@ class VectorTrainer : public ReferenceTrainer {
   const char* name_;
   const TrainingKernels& kernels_;
   const TrainingProducts& rounded_;
-  PackedMemory packed_;                                          // B of the products in hand
-  std::vector<PackedMemory> scratch_;                            // A, of each thread
-  std::vector<std::shared_ptr<AttentionWorkplace>> workplaces_;  // of each thread
+  PackedMemory packed_;                                               // B of the products in hand
+  std::vector<PackedMemory> scratch_;                                 // A, of each thread
+  std::vector<std::shared_ptr<AttentionScratch>> attention_scratch_;  // of each thread
 };
 
 }  // namespace paddock::kernels

@@ -61,9 +61,9 @@ class PackedColumns {
   std::vector<float> numbers_;
 };
 
-class AttentionWorkplace {
+class AttentionScratch {
  public:
-  explicit AttentionWorkplace(const TrainingKernels& kernels)
+  explicit AttentionScratch(const TrainingKernels& kernels)
       : kernels_(kernels),
         keys(kernels),
         values(kernels),
@@ -111,7 +111,7 @@ struct Block {
 class SegmentOfHead {
  public:
   SegmentOfHead(const AttendDocuments& op, const TrainingKernels& kernels, const Segment& segment, int64_t kv_head,
-                AttentionWorkplace* place)
+                AttentionScratch* place)
       : op_(op),
         kernels_(kernels),
         segment_(segment),
@@ -227,38 +227,38 @@ class SegmentOfHead {
   const TrainingKernels& kernels_;
   const Segment segment_;
   int64_t kv_head_, shared_;
-  AttentionWorkplace& at_;
+  AttentionScratch& at_;
 };
 
-// body(segment, kv head, workplace) for all, on all threads.
+// body(segment, kv head, scratch) for all, on all threads.
 template <typename Body>
 void each_segment_of_heads(ThreadPool& pool, const TrainingKernels& kernels, const AttendDocuments& op,
-                           std::vector<std::shared_ptr<AttentionWorkplace>>* workplaces, const Body& body) {
+                           std::vector<std::shared_ptr<AttentionScratch>>* scratch, const Body& body) {
   const int64_t kv_heads = op.k.width / op.head_width;
   CHECK(op.q.width == op.heads * op.head_width && op.k.width == kv_heads * op.head_width);
   CHECK(static_cast<int64_t>(op.first.size()) == op.q.rows);
   const std::vector<Segment> segments = segments_of(op.first);
-  while (static_cast<int>(workplaces->size()) < pool.threads())
-    workplaces->push_back(std::make_shared<AttentionWorkplace>(kernels));
+  while (static_cast<int>(scratch->size()) < pool.threads())
+    scratch->push_back(std::make_shared<AttentionScratch>(kernels));
   pool.parallel_for(static_cast<int64_t>(segments.size()) * kv_heads, 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t task = begin; task < end; ++task)
       body(segments[static_cast<size_t>(task / kv_heads)], task % kv_heads,
-           (*workplaces)[static_cast<size_t>(thread)].get());
+           (*scratch)[static_cast<size_t>(thread)].get());
   });
 }
 
 }  // namespace
 
 void VectorTrainer::attend(const AttendDocuments& op) {
-  each_segment_of_heads(pool_, kernels_, op, &workplaces_,
-                        [&](const Segment& segment, int64_t kv_head, AttentionWorkplace* place) {
+  each_segment_of_heads(pool_, kernels_, op, &attention_scratch_,
+                        [&](const Segment& segment, int64_t kv_head, AttentionScratch* place) {
                           SegmentOfHead(op, kernels_, segment, kv_head, place).forward();
                         });
 }
 
 void VectorTrainer::attend_backward(const AttendDocumentsBackward& op) {
-  each_segment_of_heads(pool_, kernels_, op.forward, &workplaces_,
-                        [&](const Segment& segment, int64_t kv_head, AttentionWorkplace* place) {
+  each_segment_of_heads(pool_, kernels_, op.forward, &attention_scratch_,
+                        [&](const Segment& segment, int64_t kv_head, AttentionScratch* place) {
                           SegmentOfHead(op.forward, kernels_, segment, kv_head, place).backward(op);
                         });
 }
