@@ -15,14 +15,14 @@
 namespace paddock::image {
 namespace {
 
-constexpr Limits kLimits;
+constexpr Limits kDefaultLimits;
 
 Picture decoded(const std::string& path) {
   const std::string file = read_test_file(reference_picture(path));
-  auto picture = decode(as_file(file), kLimits);
+  auto picture = decode(as_file(file), kDefaultLimits);
   EXPECT_TRUE(picture) << path << ": " << picture.error().message;
   if (!picture) return {};
-  const auto size = read_size(as_file(file), kLimits);
+  const auto size = read_size(as_file(file), kDefaultLimits);
   EXPECT_TRUE(size);
   if (size) {
     EXPECT_EQ(*size, (Size{picture->width, picture->height})) << path;
@@ -179,7 +179,7 @@ TEST(Reference, BrokenFilesAreRefused) {
   const nlohmann::json entries = read_test_json(reference_picture("images/bad/index.json"));
   ASSERT_EQ(entries.size(), 22u);
   for (const auto& [name, entry] : entries.items()) {
-    const auto picture = decode(as_file(read_test_file(reference_picture("images/bad/" + name))), kLimits);
+    const auto picture = decode(as_file(read_test_file(reference_picture("images/bad/" + name))), kDefaultLimits);
     if (entry["must_refuse"]) {
       EXPECT_FALSE(picture) << name;
     }
