@@ -53,7 +53,7 @@ class TableEncoder : public engine::TileEncoder {
   std::vector<int32_t> ids_;
 };
 
-struct Answer {
+struct SeenAnswer {
   std::vector<int32_t> tokens;
   std::optional<engine::FinishReason> finished;
 };
@@ -77,7 +77,7 @@ class EnginePictures : public testing::Test {
   }
   // A text with pictures of so many tiles from position 7 on, each after two tokens of text; picture p of `seed` says
   // the same everywhere. `as_text`: the tokens that the pictures say, in their place.
-  static engine::Request ask(std::vector<std::pair<int, int>> seeds_and_tiles, int seed, Answer* answer,
+  static engine::Request ask(std::vector<std::pair<int, int>> seeds_and_tiles, int seed, SeenAnswer* answer,
                              bool as_text = false) {
     engine::Request request;
     for (int index = 0; index < 7; ++index) request.prompt.push_back(20 + index);
@@ -111,8 +111,8 @@ class EnginePictures : public testing::Test {
     while (engine.step()) {
     }
   }
-  Answer as_text(std::vector<std::pair<int, int>> pictures, int seed) {
-    Answer answer;
+  SeenAnswer as_text(std::vector<std::pair<int, int>> pictures, int seed) {
+    SeenAnswer answer;
     auto engine = make(1, 64);
     EXPECT_TRUE(engine->submit(ask(std::move(pictures), seed, &answer, true)));
     run(*engine);
@@ -127,7 +127,7 @@ class EnginePictures : public testing::Test {
 TEST_F(EnginePictures, APictureSaysWhatItsEmbeddingsSay) {
   for (const int64_t piece : {1, 2, 7, 64}) {
     for (const auto& pictures : {std::vector<std::pair<int, int>>{{1, 1}}, {{1, 5}}, {{1, 1}, {2, 4}, {3, 2}}}) {
-      Answer answer;
+      SeenAnswer answer;
       auto engine = make(2, piece);
       ASSERT_TRUE(engine->submit(ask(pictures, 5, &answer)));
       run(*engine);
@@ -138,7 +138,7 @@ TEST_F(EnginePictures, APictureSaysWhatItsEmbeddingsSay) {
 
 TEST_F(EnginePictures, AnotherPictureIsAnotherText) {
   auto engine = make(2, 16);
-  Answer first, other, same;
+  SeenAnswer first, other, same;
   ASSERT_TRUE(engine->submit(ask({{1, 6}}, 5, &first)));
   run(*engine);
   ASSERT_TRUE(engine->submit(ask({{2, 6}}, 5, &other)));
@@ -159,7 +159,7 @@ TEST_F(EnginePictures, AnotherPictureIsAnotherText) {
 TEST_F(EnginePictures, ManyAtOnceAnswerAsEachAlone) {
   for (const int64_t draft : {0, 4}) {
     auto engine = make(4, 16, /*store_tiles=*/9, {.draft_tokens = draft});
-    std::vector<Answer> answers(10);
+    std::vector<SeenAnswer> answers(10);
     std::vector<std::vector<std::pair<int, int>>> pictures;
     for (int index = 0; index < 10; ++index) {
       pictures.push_back({{index % 4, 1 + index % 3}, {index % 3 + 7, 2}});
@@ -176,7 +176,7 @@ TEST_F(EnginePictures, ManyAtOnceAnswerAsEachAlone) {
 // Three requests whose pictures fill the store one at a time.
 TEST_F(EnginePictures, RequestsThatNeedAllOfTheStoreTakeTurns) {
   auto engine = make(3, 16, /*store_tiles=*/6);
-  std::vector<Answer> answers(3);
+  std::vector<SeenAnswer> answers(3);
   for (int index = 0; index < 3; ++index)
     ASSERT_TRUE(engine->submit(ask({{index * 2, 3}, {index * 2 + 1, 3}}, index, &answers[static_cast<size_t>(index)])));
   run(*engine);
@@ -186,7 +186,7 @@ TEST_F(EnginePictures, RequestsThatNeedAllOfTheStoreTakeTurns) {
 
 TEST_F(EnginePictures, MoreThanTheStoreHoldsIsRefused) {
   auto engine = make(1, 16, /*store_tiles=*/2);
-  Answer answer;
+  SeenAnswer answer;
   const auto refused = engine->submit(ask({{1, 3}}, 1, &answer));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kLimit);
@@ -196,14 +196,14 @@ TEST_F(EnginePictures, MoreThanTheStoreHoldsIsRefused) {
 TEST_F(EnginePictures, AModelWithoutEyesRefuses) {
   auto engine = engine::Engine::create(loaded_->model, plan_for(*loaded_, 100, 1, 16));
   ASSERT_TRUE(engine);
-  Answer answer;
+  SeenAnswer answer;
   EXPECT_FALSE((*engine)->submit(ask({{1, 1}}, 1, &answer)));
 }
 
 // Beside an answer the work is done in pieces; what nobody wants any more is not done at all.
 TEST_F(EnginePictures, AnswersGoOnWhileAPictureIsEncoded) {
   auto engine = make(3, 16, 64, {.longest_step = 0});
-  Answer talking, looking, leaving;
+  SeenAnswer talking, looking, leaving;
   ASSERT_TRUE(engine->submit(ask({}, 1, &talking)));
   ASSERT_TRUE(engine->step());
   ASSERT_TRUE(engine->submit(ask({{1, 6}}, 1, &looking)));
@@ -230,7 +230,7 @@ TEST_F(EnginePictures, WhoGivesItsPlaceUpComesBackWithItsPictures) {
   options.pictures = std::make_shared<engine::PictureStore>(std::move(encoder), size_t{1} << 20);
   auto engine = engine::Engine::create(loaded_->model, plan, options);
   ASSERT_TRUE(engine);
-  std::vector<Answer> answers(2);
+  std::vector<SeenAnswer> answers(2);
   for (int index = 0; index < 2; ++index) {
     engine::Request request = ask({{index, 5}}, index, &answers[static_cast<size_t>(index)]);
     ASSERT_TRUE((*engine)->submit(std::move(request)));

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Answer {
+struct KeptAnswer {
   std::vector<int32_t> tokens;
   bool is_finished = false;
   int64_t reused = 0;
@@ -55,7 +55,7 @@ class RestartTest : public testing::TestWithParam<tensor::KvFormat> {
     EXPECT_TRUE(engine);
     return std::move(*engine);
   }
-  static void submit(engine::Engine& engine, std::vector<int32_t> prompt, int64_t tokens, Answer* answer) {
+  static void submit(engine::Engine& engine, std::vector<int32_t> prompt, int64_t tokens, KeptAnswer* answer) {
     engine::Request request;
     request.prompt = std::move(prompt);
     request.sampling = {.temperature = 1.5f, .seed = 3};
@@ -71,8 +71,8 @@ class RestartTest : public testing::TestWithParam<tensor::KvFormat> {
     while (engine.step()) {
     }
   }
-  static Answer ask(engine::Engine& engine, std::vector<int32_t> prompt, int64_t tokens) {
-    Answer answer;
+  static KeptAnswer ask(engine::Engine& engine, std::vector<int32_t> prompt, int64_t tokens) {
+    KeptAnswer answer;
     submit(engine, std::move(prompt), tokens, &answer);
     finish(engine);
     EXPECT_TRUE(answer.is_finished);
@@ -104,12 +104,12 @@ INSTANTIATE_TEST_SUITE_P(Caches, RestartTest,
 TEST_P(RestartTest, AConversationGoesOnWithoutBeingComputedAgain) {
   for (const size_t length : {5, 20, 40, 47, 64, 65, 90, 96, 130}) {
     std::vector<int32_t> text = text_of(length, static_cast<int32_t>(length));
-    const Answer first = ask(*start(open_folder()), text, 3);
+    const KeptAnswer first = ask(*start(open_folder()), text, 3);
     text.insert(text.end(), first.tokens.begin(), first.tokens.end());
     text.insert(text.end(), {7, 8, 9});
-    const Answer fresh = ask(*start(nullptr), text, 12);
+    const KeptAnswer fresh = ask(*start(nullptr), text, 12);
     const auto engine = start(open_folder());
-    const Answer again = ask(*engine, text, 12);
+    const KeptAnswer again = ask(*engine, text, 12);
     EXPECT_EQ(again.tokens, fresh.tokens) << length;
     EXPECT_EQ(again.reused, static_cast<int64_t>(length) + 2) << "the last token of the answer was never computed";
     EXPECT_EQ(engine->counts().computed_tokens, 4 + 11);
@@ -121,14 +121,14 @@ TEST_P(RestartTest, AnotherPromptReusesWhatItShares) {
   std::vector<int32_t> prompt = text_of(100, 1);
   prompt.resize(99);  // within the chunk and the page that the first ended in
   prompt.insert(prompt.end(), {3, 4});
-  const Answer answer = ask(*start(open_folder()), prompt, 8);
+  const KeptAnswer answer = ask(*start(open_folder()), prompt, 8);
   EXPECT_EQ(answer.reused, 99);
   EXPECT_EQ(answer.tokens, ask(*start(nullptr), prompt, 8).tokens);
 
   // In an earlier chunk of which the local layers' pages were not kept: from its edge on.
   prompt.resize(70);
   prompt.insert(prompt.end(), {5, 6});
-  const Answer earlier = ask(*start(open_folder()), prompt, 8);
+  const KeptAnswer earlier = ask(*start(open_folder()), prompt, 8);
   EXPECT_EQ(earlier.reused, 64);
   EXPECT_EQ(earlier.tokens, ask(*start(nullptr), prompt, 8).tokens);
 }
@@ -154,7 +154,7 @@ TEST_P(RestartTest, ManyAtOnceGetTheSameTokens) {
     if (index >= kTexts) prompts.back().push_back(index);
     if (index % 5 == 4) prompts.back()[0] = 999;
   }
-  std::vector<Answer> answers(prompts.size());
+  std::vector<KeptAnswer> answers(prompts.size());
   for (size_t index = 0; index < prompts.size(); ++index) {
     submit(*engine, prompts[index], 10, &answers[index]);
     engine->step();
@@ -177,7 +177,7 @@ TEST_P(RestartTest, ManyAtOnceGetTheSameTokens) {
 TEST_P(RestartTest, WhatIsDamagedIsComputed) {
   const std::vector<int32_t> text = text_of(90, 1);
   ask(*start(open_folder()), text, 2);
-  const Answer fresh = ask(*start(nullptr), text, 6);
+  const KeptAnswer fresh = ask(*start(nullptr), text, 6);
   for (const char* ending : {".local", ".global"}) {
     const fs::path path = files(ending)[0];
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -224,7 +224,7 @@ TEST_P(RestartTest, ShortTextsAreWrittenOnceTheyServeAgain) {
 TEST_P(RestartTest, AWaitingRequestCanBeCancelled) {
   ask(*start(open_folder()), text_of(200, 1), 2);
   const auto engine = start(open_folder());
-  Answer answer, other;
+  KeptAnswer answer, other;
   submit(*engine, text_of(200, 1), 5, &answer);
   engine->step();
   engine->cancel(1);

@@ -16,12 +16,12 @@
 namespace paddock::test {
 namespace {
 
-struct Answer {
+struct GuessedAnswer {
   std::vector<int32_t> tokens;
   std::vector<float> likelihoods;
   std::optional<engine::FinishReason> finished;
 
-  bool operator==(const Answer&) const = default;
+  bool operator==(const GuessedAnswer&) const = default;
 };
 
 std::vector<int32_t> prompt_of(size_t length) {
@@ -44,7 +44,7 @@ engine::Request request_for(std::vector<int32_t> prompt, uint64_t seed, int64_t 
   return request;
 }
 
-void listen(engine::Request* request, Answer* answer) {
+void listen(engine::Request* request, GuessedAnswer* answer) {
   request->listener = [answer](const engine::Event& event) {
     EXPECT_FALSE(answer->finished) << "an event after the end";
     if (event.token) answer->tokens.push_back(*event.token);
@@ -67,8 +67,8 @@ class SpeculationTest : public testing::Test {
   }
 
   // All of them together, submitted while others run.
-  std::vector<Answer> answers(engine::Engine* engine, std::vector<engine::Request> requests, unsigned steps_between) {
-    std::vector<Answer> answers(requests.size());
+  std::vector<GuessedAnswer> answers(engine::Engine* engine, std::vector<engine::Request> requests, unsigned steps_between) {
+    std::vector<GuessedAnswer> answers(requests.size());
     std::mt19937 random(7);
     for (size_t index = 0; index < requests.size(); ++index) {
       listen(&requests[index], &answers[index]);
@@ -79,18 +79,18 @@ class SpeculationTest : public testing::Test {
       if (steps > 20000) ADD_FAILURE() << "it does not end";
     return answers;
   }
-  Answer alone(engine::Request request, int64_t draft_tokens = 0, engine::EngineCounts* counts = nullptr,
+  GuessedAnswer alone(engine::Request request, int64_t draft_tokens = 0, engine::EngineCounts* counts = nullptr,
                int64_t piece = 64, int64_t page_positions = 16) {
     const llama4::MemoryPlan plan =
         plan_for(*loaded_, static_cast<int64_t>(request.prompt.size() + 200), 1, piece, cache_, page_positions);
     const auto engine = make(plan, {.draft_tokens = draft_tokens});
     std::vector<engine::Request> one;
     one.push_back(std::move(request));
-    Answer answer = answers(engine.get(), std::move(one), 0).front();
+    GuessedAnswer answer = answers(engine.get(), std::move(one), 0).front();
     if (counts != nullptr) *counts = engine->counts();
     return answer;
   }
-  void expect_the_same(const std::vector<Answer>& found, const std::vector<engine::Request>& requests) {
+  void expect_the_same(const std::vector<GuessedAnswer>& found, const std::vector<engine::Request>& requests) {
     for (size_t index = 0; index < requests.size(); ++index) EXPECT_EQ(found[index], alone(requests[index])) << index;
   }
 
@@ -116,7 +116,7 @@ TEST_F(SpeculationTest, TheSameTokensInFewerSteps) {
       for (const uint64_t seed : kSeeds) {
         const engine::Request request = request_for(prompt_of(length), seed, 90, temperature);
         engine::EngineCounts plain;
-        const Answer expected = alone(request, 0, &plain);
+        const GuessedAnswer expected = alone(request, 0, &plain);
         EXPECT_EQ(plain.drafted_tokens, 0);
         for (const int64_t most : {1, 3, 16}) {
           engine::EngineCounts counts;
@@ -199,7 +199,7 @@ TEST_F(SpeculationTest, TheSameTokensFromOnePromptManyTimes) {
 TEST_F(SpeculationTest, RemembersWhatWasSaidAlone) {
   const engine::Request request = request_for(prompt_of(40), 4, 45);
   std::vector<int32_t> said = request.prompt;
-  const Answer first = alone(request);
+  const GuessedAnswer first = alone(request);
   said.insert(said.end(), first.tokens.begin(), first.tokens.end());
   for (size_t length = 41; length <= said.size(); length += 3) {  // goes on otherwise from here
     std::vector<int32_t> prompt(said.begin(), said.begin() + static_cast<ptrdiff_t>(length));
@@ -220,7 +220,7 @@ TEST_F(SpeculationTest, RemembersWhatWasSaidAlone) {
 TEST_F(SpeculationTest, GuessesPushNobodyOut) {
   const auto engine = make(plan_for(*loaded_, 64, 2, 16, cache_), {.share_prefixes = false, .draft_tokens = 8});
   const std::vector<engine::Request> requests = {request_for(prompt_of(10), 1, -1), request_for(prompt_of(11), 2, -1)};
-  const std::vector<Answer> found = answers(engine.get(), requests, 0);
+  const std::vector<GuessedAnswer> found = answers(engine.get(), requests, 0);
   EXPECT_EQ(found[0].tokens.size(), 54u);
   EXPECT_EQ(found[1].tokens.size(), 53u);
   EXPECT_EQ(engine->counts().preemptions, 0);
@@ -230,7 +230,7 @@ TEST_F(SpeculationTest, GuessesPushNobodyOut) {
 // Between steps a sequence holds pages for what is its own, whatever was guessed.
 TEST_F(SpeculationTest, RowsOfWrongGuessesGiveTheirPagesBack) {
   const auto engine = make(plan_for(*loaded_, 100, 1, 64, cache_, 4), {.share_prefixes = false, .draft_tokens = 8});
-  Answer answer;
+  GuessedAnswer answer;
   engine::Request request = request_for(prompt_of(10), 3, 80);
   listen(&request, &answer);
   ASSERT_TRUE(engine->submit(std::move(request)));
@@ -308,7 +308,7 @@ class Rising : public engine::TokenFilter {
 TEST_F(SpeculationTest, AFilterHearsOfEachTokenThatIsSaid) {
   int64_t accepted = 0;
   for (uint64_t seed = 0; seed < 10; ++seed) {
-    std::vector<Answer> found;
+    std::vector<GuessedAnswer> found;
     for (const int64_t most : {0, 8}) {
       engine::Request request = request_for(prompt_of(30), seed, 80, 0.3f);
       const auto filter = std::make_shared<Rising>(60);
@@ -367,7 +367,7 @@ TEST_F(SpeculationTest, WhatIsNotFiniteEndsAnAnswerWhereItWouldHaveEnded) {
     engine::Request request = request_for(prompt_of(10), 1, 60);
     request.sampling.logit_bias = {{3, 1000.0f}};
     engine::EngineCounts counts;
-    const Answer answer = alone(request, 8, &counts);
+    const GuessedAnswer answer = alone(request, 8, &counts);
     EXPECT_EQ(answer, alone(request));
     EXPECT_EQ(answer.finished, engine::FinishReason::kError);
     EXPECT_EQ(static_cast<int64_t>(answer.tokens.size()), position - 9);

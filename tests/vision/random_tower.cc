@@ -11,6 +11,7 @@
 #include "checkpoint/gguf_writer.h"
 #include "checkpoint/safetensors_writer.h"
 #include "tensor/decode.h"
+#include "tensor/floats.h"
 #include "tests/vision/tower.h"
 
 namespace paddock::test {
@@ -31,7 +32,7 @@ std::vector<std::byte> encoded(DType dtype, std::span<const float> values) {
     if (dtype == DType::kF32) {
       append(&bytes, &value, 4);
     } else if (dtype == DType::kF16) {
-      const auto half = static_cast<_Float16>(value);
+      const uint16_t half = tensor::half_from_float(value);
       append(&bytes, &half, 2);
     } else if (dtype == DType::kBF16) {
       uint32_t bits;
@@ -41,10 +42,10 @@ std::vector<std::byte> encoded(DType dtype, std::span<const float> values) {
     } else if (index % 32 == 0) {  // Q8_0
       float largest = 0;
       for (const float each : values.subspan(index, 32)) largest = std::max(largest, std::abs(each));
-      const auto scale = static_cast<_Float16>(largest / 127);
+      const uint16_t scale = tensor::half_from_float(largest / 127);
       append(&bytes, &scale, 2);
       for (const float each : values.subspan(index, 32)) {
-        const auto rounded = static_cast<int8_t>(std::lround(each / static_cast<float>(scale)));
+        const auto rounded = static_cast<int8_t>(std::lround(each / tensor::float_from_half(scale)));
         append(&bytes, &rounded, 1);
       }
     }
