@@ -155,7 +155,7 @@ void unpack_row(const LinearPiece& piece, int64_t output, int64_t first_input, i
   const int64_t block_values = tensor::info(piece.dtype).values, block_bytes = tensor::info(piece.dtype).bytes;
   const std::byte* stored =
       piece.weights + static_cast<size_t>(output) * piece.row_stride + first_input / block_values * block_bytes;
-  std::byte* line = scratch.tiles[0][0] + output / kPanel * kPanelStride + output % kPanel * 64;
+  std::byte* line = scratch.tiles[output / kPanel][0] + output % kPanel * 64;
   if (piece.dtype == tensor::DType::kBF16) {
     for (int64_t input = 0; input < inputs; input += kDepth, line += kWeightTerms * kTileBytes) {
       const int64_t rest = inputs - input;
@@ -233,7 +233,7 @@ void meet(const LinearPiece& piece, const LinearScratch& scratch, const Chunk& c
   else
     load_sums<kRows, kBlocks>(y, piece.y_stride);
   add_products<kWeightTerms, kTerms, kRows, kBlocks>(
-      scratch.tiles[0][0] + output / kPanel * kPanelStride, kPanelStride,
+      scratch.tiles[output / kPanel][0], kPanelStride,
       piece.x + static_cast<size_t>(block) * piece.x_stride + chunk.first_step * kTerms * kTileBytes,
       static_cast<int64_t>(piece.x_stride), chunk.steps);
   store_sums<kRows, kBlocks>(y, piece.y_stride);
