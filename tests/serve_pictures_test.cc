@@ -36,9 +36,10 @@ class ServePictures : public testing::Test {
     return {{"type", "image_url"}, {"image_url", {{"url", address}, {"detail", detail}}}};
   }
   static Json words(const std::string& text) { return {{"type", "text"}, {"text", text}}; }
-  static Json look(Json parts, const std::string& model = "seer") {
+  // Parts as a vector: in braces one object alone would be a list to one compiler and itself to another.
+  static Json look(const std::vector<Json>& parts, const std::string& model = "seer") {
     return {{"model", model},
-            {"messages", {{{"role", "user"}, {"content", std::move(parts)}}}},
+            {"messages", {{{"role", "user"}, {"content", Json(parts)}}}},
             {"temperature", 0},
             {"max_tokens", 8},
             {"ignore_eos", true}};
@@ -129,7 +130,7 @@ TEST_F(ServePictures, ManyAtOnceSeeWhatEachSeesAlone) {
   const std::vector<std::string> names{"p56x56.png", "p100x90.png", "grey8.png", "p50x40.png", "palette8.png"};
   std::vector<Json> requests;
   for (size_t index = 0; index < 15; ++index) {
-    Json parts = {words("Look " + std::to_string(index % 4)), part(url(names[index % names.size()]))};
+    std::vector<Json> parts = {words("Look " + std::to_string(index % 4)), part(url(names[index % names.size()]))};
     if (index % 3 == 0) parts.push_back(part(url(names[(index + 2) % names.size()])));
     requests.push_back(look(parts));
     if (index % 5 == 4) requests.push_back(look({words("Nothing to see.")}));
@@ -278,7 +279,7 @@ TEST_F(ServePictures, AKeyMayAllowLess) {
                     tiles = make_key(scratch_, "tiles", {"--image-tiles", "4"}),
                     more = make_key(scratch_, "more", {"--images", "100"});
   const Json picture = part(url("p56x56.png"));
-  const auto sees = [&](const std::string& key, const Json& parts) {
+  const auto sees = [&](const std::string& key, const std::vector<Json>& parts) {
     server_->use_key(key);
     const net::TestResponse response = server_->post("/v1/chat/completions", look(parts));
     if (response.status != 200)
