@@ -282,8 +282,9 @@ TEST_F(ServePictures, AKeyMayAllowLess) {
   const auto sees = [&](const std::string& key, const std::vector<Json>& parts) {
     server_->use_key(key);
     const net::TestResponse response = server_->post("/v1/chat/completions", look(parts));
-    if (response.status != 200)
+    if (response.status != 200) {
       EXPECT_EQ(Json::parse(response.body)["error"]["code"], "image_too_large") << response.body;
+    }
     return response.status == 200;
   };
   EXPECT_TRUE(sees(all, {picture, picture, picture}));

@@ -13,7 +13,7 @@ namespace paddock::net {
 class AllowedHost {
  public:
   // images.example.com, or *.example.com for all names below that one; each may end in :PORT. Without, the ports of
-  // http and https.
+  // http and https. An IPv6 address stands in brackets or, without a port, alone.
   static Result<AllowedHost> parse(std::string_view text);
 
   bool allows(const Url& url) const;
