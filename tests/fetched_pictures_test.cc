@@ -62,7 +62,7 @@ TEST(FetchedPictures, AreSeenAsThoseOfTheRequestAndKnownByTheSameHash) {
   EXPECT_EQ(fetched->pictures[0].tiles, sent->pictures[0].tiles);  // cut once
 
   EXPECT_THAT(read("http://" + host + "/page").error().message, HasSubstr("messages[0].content[0]: "));
-  EXPECT_EQ(read("http://other.test/a.png").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(read("http://other.test/a.png").error().code, ErrorCode::kNotAllowed);
   prompt::PictureLimits limits;
   limits.file.bytes = file.size() - 1;
   EXPECT_EQ(read("http://" + host + "/a.png", limits).error().code, ErrorCode::kLimit);

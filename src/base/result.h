@@ -16,6 +16,7 @@ enum class ErrorCode {
   kNotFound,         // a file, tensor, key or token that should exist does not
   kBadFile,          // outside bytes that do not say what their format promises
   kUnsupported,      // well-formed, but not something Paddock does
+  kNotAllowed,       // well-formed, but forbidden by whoever runs the program
   kOutOfMemory,      // the memory plan does not fit
   kLimit,            // a bound on work or size was reached
   kCancelled,        // the caller withdrew the request

@@ -223,7 +223,7 @@ Result<std::vector<IpAddress>> Fetcher::addresses_of(const Url& url, const Fetch
     addresses = TRY(resolve_in_time(resolve_, url, limits));
   for (const IpAddress& address : addresses)
     if (const char* what = check_(address))
-      return error(ErrorCode::kNotFound, "expected {} to be a host of the public internet, found {}; {}",
+      return error(ErrorCode::kNotAllowed, "expected {} to be a host of the public internet, found {}; {}",
                    url.authority.host, what, kInstead);
   if (addresses.empty())
     return error(ErrorCode::kIo, "expected {} to have an address, found none; correct the address or {}",
@@ -236,18 +236,18 @@ Result<std::string> Fetcher::fetch(std::string_view address, const FetchLimits& 
   bool was_secure = false;
   for (int hop = 0; hop <= rules_.redirects; ++hop) {
     const auto url = parse_url(next);
-    if (!url) return error(ErrorCode::kNotFound, "{}", url.error().message);
+    if (!url) return error(ErrorCode::kNotAllowed, "{}", url.error().message);
     const std::string& host = url->authority.host;
     if (!is_wanted(limits)) return unwanted(*url);
     if (time_left(limits).count() <= 0) return too_late(*url);
     if (was_secure && !url->is_secure)
-      return error(ErrorCode::kNotFound,
+      return error(ErrorCode::kNotAllowed,
                    "expected a redirection from https to stay there, found one to http at {}; correct the address",
                    host);
     was_secure = url->is_secure;
     if (std::ranges::none_of(rules_.hosts, [&](const AllowedHost& allowed) { return allowed.allows(*url); }))
       return error(
-          ErrorCode::kNotFound,
+          ErrorCode::kNotAllowed,
           "expected one of the hosts that pictures are fetched from here (--image-host), found {}{} port {}; {}",
           hop == 0 ? "" : "a redirection to ", host, url->port(), kInstead);
     Transfer transfer(*url, TRY(addresses_of(*url, limits)), limits);

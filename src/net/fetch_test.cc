@@ -116,7 +116,7 @@ class FetchTest : public testing::Test {
   void expect_not_allowed(const Fetcher& fetcher, const std::string& url) {
     const int before = site_.asked();
     const Error error = refused(fetcher, url, limits());
-    EXPECT_EQ(error.code, ErrorCode::kNotFound) << url << ": " << error.message;
+    EXPECT_EQ(error.code, ErrorCode::kNotAllowed) << url << ": " << error.message;
     EXPECT_THAT(error.message, HasSubstr("expected ")) << url;
     EXPECT_EQ(site_.asked(), before) << url;
   }
@@ -172,7 +172,7 @@ TEST_F(FetchTest, TheAddressThatWasLookedAtIsTheOneThatIsAsked) {
   // Looked up again for a redirection, and looked at again.
   resolved_ = 0;
   const Error error = refused(fetcher(), site_.url("/go?to=/picture"), limits());
-  EXPECT_EQ(error.code, ErrorCode::kNotFound) << error.message;
+  EXPECT_EQ(error.code, ErrorCode::kNotAllowed) << error.message;
   EXPECT_EQ(resolved_, 2u);
   EXPECT_EQ(site_.asked(), 2);
 }
@@ -209,7 +209,7 @@ TEST_F(FetchTest, RedirectionsStayWithinTheRules) {
                                "ftp://pictures.test/", "http://0x7f.1/"}) {
     const Error error = refused(one, site_.url("/go?to=" + to), limits());
     EXPECT_NE(error.code, ErrorCode::kLimit) << to;
-    EXPECT_TRUE(error.code == ErrorCode::kNotFound || error.code == ErrorCode::kIo) << to << error.message;
+    EXPECT_TRUE(error.code == ErrorCode::kNotAllowed || error.code == ErrorCode::kIo) << to << error.message;
   }
   EXPECT_THAT(refused(one, site_.url("/go?to=http://other.test/"), limits()).message,
               HasSubstr("found a redirection to other.test port 80"));

@@ -38,7 +38,7 @@ void PictureReader::remember(const SeenPicture& picture) {
 Result<SeenPicture> PictureReader::read(const PictureSource& source, const PictureLimits& limits, Moment until) {
   if (source.url.starts_with("http://") || source.url.starts_with("https://")) {
     if (!fetch_)
-      return error(ErrorCode::kNotFound,
+      return error(ErrorCode::kNotAllowed,
                    "{}: expected a picture as data:image/png;base64,…, found an address; nothing is fetched here, send "
                    "the bytes in the request",
                    source.path);

@@ -52,6 +52,7 @@ tl::unexpected<ApiError> invalid(std::string param, std::string_view code, std::
 ApiError to_api_error(const Error& error) {
   switch (error.code) {
     case ErrorCode::kInvalidArgument:
+    case ErrorCode::kNotAllowed:
     case ErrorCode::kUnsupported: return {.kind = ApiErrorKind::kInvalidRequest, .message = error.message};
     case ErrorCode::kLimit:
       return {.kind = ApiErrorKind::kInvalidRequest, .message = error.message, .code = "context_length_exceeded"};

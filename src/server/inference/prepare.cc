@@ -102,7 +102,7 @@ ApiResult<std::vector<grammar::Grammar::Pointer>> grammars_of(const CompletionRe
 const char* code_of_picture(ErrorCode code) {
   switch (code) {
     case ErrorCode::kLimit: return "image_too_large";
-    case ErrorCode::kNotFound: return "image_url_not_allowed";  // to us there is no such host
+    case ErrorCode::kNotAllowed: return "image_url_not_allowed";
     case ErrorCode::kIo:
     case ErrorCode::kCancelled: return "image_fetch_failed";
     default: return "invalid_image";
