@@ -160,9 +160,11 @@ void Engine::admit_waiting() {
   }
 }
 
-// What outlives the process: marks mean nothing in another.
-std::span<const int32_t> Engine::kept_part(const Sequence& sequence, int64_t length) {
-  return std::span(sequence.tokens).first(static_cast<size_t>(std::min(length, sequence.pictures.first_position())));
+// What outlives the process: marks are numbers of this one, in the next the same mark is another picture. So a text is
+// kept up to the page that its first picture begins in: pages are kept whole, and this one holds marks.
+std::span<const int32_t> Engine::kept_part(const Sequence& sequence, int64_t length) const {
+  const int64_t page = plan_.cache.page_positions, picture = sequence.pictures.first_position();
+  return std::span(sequence.tokens).first(static_cast<size_t>(length <= picture ? length : picture / page * page));
 }
 
 Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
@@ -180,8 +182,7 @@ Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
   const auto total = static_cast<int64_t>(sequence.tokens.size());
   if (is_read_by_another(sequence, cache.length())) return Admission::kTextIsComing;
   if (scheduler_.size() > 0 && !kv_cache_->can_extend(cache, total + 1)) return Admission::kNoRoom;
-  if (kept_ &&
-      kept_->is_worth_waiting(id, kept_part(sequence, total - 1), cache.length()))
+  if (kept_ && kept_->is_worth_waiting(id, kept_part(sequence, total - 1), cache.length()))
     return Admission::kTextIsComing;
   if (!sequence.pictures.empty() && !sequence.pictures.hold(cache.length(), options_.pictures.get())) {
     sequence.waited_for_pictures = true;
@@ -451,8 +452,7 @@ void Engine::finish(RequestId id, FinishReason reason, Event last) {
   const int64_t computed = scheduler_.computed(id);
   remember(sequence, computed, true);
   if (kept_) kept_->forget(id);
-  if (kept_ && computed >= options_.least_kept)
-    kept_->keep(kept_part(sequence, computed));
+  if (kept_ && computed >= options_.least_kept) kept_->keep(kept_part(sequence, computed));
   scheduler_.remove(id);
   waiting_.remove(id);
   sequence.cache.reset();  // pages are free before the listener hears of it

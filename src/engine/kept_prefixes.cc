@@ -21,11 +21,6 @@ constexpr double kLongestPortion = 0.003;  // seconds
 constexpr double kLongestWait = 5;         // seconds for a page; then the disk is too slow to be worth it
 constexpr size_t kMostKept = 256;          // texts that wait to be written
 
-// Marks of pictures are numbers of this process: in the next one the same mark is another picture.
-bool holds_a_picture(const PrefixTree::Node& node) {
-  return std::ranges::any_of(node.tokens, [](int32_t token) { return token < 0; });
-}
-
 }  // namespace
 
 void KeptPrefixes::keep(std::span<const int32_t> tokens) {
@@ -51,10 +46,7 @@ void KeptPrefixes::write_out() {
 // False when the rest of the text has to wait.
 bool KeptPrefixes::write_out(Keeping* text, const Stopwatch& watch) {
   if (!folder_.is_writable()) return true;
-  PrefixTree::Match match = cache_.remembered(text->tokens);
-  // The text may end before a picture whose beginning lies in its last page.
-  const auto picture = std::ranges::find_if(match.nodes, [](const auto* node) { return holds_a_picture(*node); });
-  match.nodes.erase(picture, match.nodes.end());
+  const PrefixTree::Match match = cache_.remembered(text->tokens);
   const cache::GroupShape& local = cache_.shape()[kLocal];
   const int64_t length = static_cast<int64_t>(text->tokens.size());
   const auto first_local = static_cast<size_t>(local.layers == 0 ? 0 : local.first_visible_page(length));
