@@ -1,61 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Low-rank updates of a model's matrices, as PEFT stores them: A and B of each, float32 in one block.
+// An adapter in training: its updates as planes of a block of weights and one of gradients.
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
-#include "checkpoint/checkpoint.h"
+#include "llama4/adapter/adapter_file.h"
 #include "train/linear.h"
 #include "train/parameters.h"
 
 namespace paddock::train {
 
-// How PEFT lays out the update of a tensor of experts [E, D, X], with r the rank:
-//   kInputsFirst  from 0.19 on:   A [E r, X], row e r + j;  B [D, r E], column j E + e;  W_e += scale B_e A_e
-//   kOutputsFirst up to 0.18:     A [E r, D], row e r + j;  B [X, r E], column j E + e;  W_e += scale (B_e A_e)^T
-enum class ExpertLayout : uint8_t { kInputsFirst, kOutputsFirst };
-
-struct AdapterTensor {
-  std::string name;  // PEFT's key
-  tensor::Shape shape;
-  int64_t offset = 0, count = 0;  // in the block, in floats
-};
+using llama4::AdapterTensor;
+using llama4::ExpertLayout;
 
 class Adapter {
  public:
-  // Of adapter_model.safetensors and adapter_config.json in `folder`. Every tensor of the file has to fit one of the
-  // model's; an error names the one that does not. `values` becomes the block.
+  // As llama4::AdapterFile reads it.
   static Result<Adapter> read(const std::filesystem::path& folder, const ParameterList& parameters,
-                              std::vector<float>* values);
+                              std::vector<float>* values) {
+    return Adapter(TRY(llama4::AdapterFile::read(folder, parameters, values)));
+  }
 
-  const std::vector<AdapterTensor>& tensors() const { return tensors_; }
-  int64_t floats() const { return floats_; }
-  int64_t rank() const { return largest_rank_; }
+  const std::vector<AdapterTensor>& tensors() const { return file_.tensors(); }
+  int64_t floats() const { return file_.floats(); }
+  int64_t rank() const { return file_.rank(); }
 
   // Of a matrix, or of one expert of a tensor of experts. `gradients` null: not wanted.
   std::optional<LowRank> update(size_t parameter, int64_t expert, kernels::Address weights,
                                 kernels::Address gradients) const;
 
  private:
-  struct Update {
-    int64_t a = 0, b = 0;           // offsets
-    int64_t rank = 0, experts = 0;  // experts 0: a matrix
-    int64_t inputs = 0, outputs = 0;
-    ExpertLayout layout = ExpertLayout::kInputsFirst;
-    float scale = 1;
-  };
+  explicit Adapter(llama4::AdapterFile file) : file_(std::move(file)) {}
 
-  friend class AdapterReader;
-
-  std::vector<AdapterTensor> tensors_;
-  std::map<size_t, Update> updates_;  // by parameter
-  int64_t floats_ = 0, largest_rank_ = 0;
+  llama4::AdapterFile file_;
 };
 
 }  // namespace paddock::train

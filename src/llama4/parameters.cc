@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "train/parameters.h"
+#include "llama4/parameters.h"
 
 #include <fmt/format.h>
 
 #include "base/check.h"
 
-namespace paddock::train {
+namespace paddock::llama4 {
 namespace {
 
 constexpr int64_t kFloatsOfALine = 16;  // parameters begin at cache lines
@@ -28,7 +28,7 @@ MlpParameters ParameterList::add_mlp(const std::string& prefix, int64_t width, i
   return mlp;
 }
 
-ParameterList ParameterList::of(const llama4::Config& config, const std::string& prefix) {
+ParameterList ParameterList::of(const Config& config, const std::string& prefix) {
   ParameterList list;
   const int64_t width = config.width, queries = config.query_heads * config.head_width,
                 keys = config.kv_heads * config.head_width;
@@ -77,4 +77,4 @@ kernels::Plane ParameterList::plane(size_t index, int64_t expert, kernels::Addre
       address(index, base).plus(static_cast<size_t>(expert * shape[1] * shape[2]) * sizeof(float)), shape[1], shape[2]);
 }
 
-}  // namespace paddock::train
+}  // namespace paddock::llama4

@@ -10,7 +10,8 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
-#include "train/adapter.h"
+#include "llama4/adapter/adapter_file.h"
+#include "llama4/adapter/test_adapter.h"
 
 namespace {
 
@@ -18,39 +19,23 @@ void write(const std::filesystem::path& path, const char* bytes, size_t size) {
   std::ofstream(path, std::ios::binary).write(bytes, static_cast<std::streamsize>(size));
 }
 
-paddock::llama4::Config small_model() {
-  paddock::llama4::Config config;
-  config.architecture = "llama4";
-  config.width = 8;
-  config.vocabulary = 4;
-  config.query_heads = 2;
-  config.kv_heads = 1;
-  config.head_width = 4;
-  config.dense_width = 8;
-  config.expert_width = 4;
-  config.experts = 2;
-  config.experts_per_token = 1;
-  config.layers.resize(2);
-  config.layers[1].moe = true;
-  return config;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace paddock;
   static const std::filesystem::path folder = "/dev/shm/paddock_fuzz_" + std::to_string(::getpid());
-  static const train::ParameterList parameters = train::ParameterList::of(small_model());
+  static const llama4::ParameterList parameters = llama4::ParameterList::of(llama4::small_model());
   std::filesystem::create_directories(folder);
   const auto* bytes = reinterpret_cast<const char*>(data);
   const auto split = static_cast<size_t>(std::find(data, data + size, uint8_t{0}) - data);
   write(folder / "adapter_config.json", bytes, split);
   write(folder / "adapter_model.safetensors", bytes + std::min(size, split + 1), size - std::min(size, split + 1));
   std::vector<float> values;
-  const auto adapter = train::Adapter::read(folder, parameters, &values);
+  const auto adapter = llama4::AdapterFile::read(folder, parameters, &values);
   if (adapter) {
     CHECK(static_cast<int64_t>(values.size()) == adapter->floats() && !adapter->tensors().empty());
-    for (const train::AdapterTensor& tensor : adapter->tensors())
+    CHECK(!adapter->updates().empty() && adapter->rank() > 0);
+    for (const llama4::AdapterTensor& tensor : adapter->tensors())
       CHECK(tensor.offset >= 0 && tensor.count > 0 && tensor.offset + tensor.count <= adapter->floats());
   } else {
     CHECK(!adapter.error().message.empty());
