@@ -113,7 +113,7 @@ int run(const Options& options) {
     const Stopwatch watch;
     bench->clear_gradients();
     losses.push_back(pass.run(batch, {}).loss);
-    optimiser.step(1e-3);
+    optimiser.step(1e-3, optimiser.gradient_norm());
     if (step > 0) seconds.push_back(watch.seconds());  // the first touches all memory
   }
   const double memory = peak_megabytes();

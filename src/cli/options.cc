@@ -47,13 +47,22 @@ void add_model_argument(CLI::App& command, std::string* model, bool required) {
   if (required) argument->required();
 }
 
-void add_model_options(CLI::App& command, ModelOptions* options) {
+void add_machine_options(CLI::App& command, ModelOptions* options) {
   command.add_option("--machine", options->machine,
                      fmt::format("compute on this machine: auto or {}; otherwise the environment variable "
                                  "PADDOCK_MACHINE decides, otherwise the best is taken",
                                  fmt::join(kernels::available_machines(), ", ")));
   command.add_option("--threads", options->threads, "threads to compute on; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
+  command
+      .add_option("--memory-limit", options->memory_limit,
+                  "bytes that the plan may need, with K, M or G for powers of 1024; otherwise what is available")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(uint64_t{1}, UINT64_MAX));
+}
+
+void add_model_options(CLI::App& command, ModelOptions* options) {
+  add_machine_options(command, options);
   std::vector<std::string> caches;
   for (const CacheFormat& format : kCacheFormats) caches.emplace_back(format.name);
   command
@@ -68,11 +77,6 @@ void add_model_options(CLI::App& command, ModelOptions* options) {
   command.add_flag(
       "--exact", options->exact,
       "keep activations in float32; otherwise products with quantised weights round them, which is faster");
-  command
-      .add_option("--memory-limit", options->memory_limit,
-                  "bytes that the plan may need, with K, M or G for powers of 1024; otherwise what is available")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1}, UINT64_MAX));
   command
       .add_option(
           "--load", options->load,

@@ -48,6 +48,8 @@ struct Verbosity {
 
 // The positional MODEL. `what` says what it may be, beyond a model.
 void add_model_argument(CLI::App& command, std::string* model, bool required = true);
+// --machine, --threads, --memory-limit; the other adds them too.
+void add_machine_options(CLI::App& command, ModelOptions* options);
 void add_model_options(CLI::App& command, ModelOptions* options);
 // --speculate (engine/draft.h).
 void add_speculate_option(CLI::App& command, int64_t* draft_tokens);

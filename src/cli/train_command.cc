@@ -5,12 +5,13 @@
 
 #include "cli/commands.h"
 #include "cli/train_gradients.h"
+#include "cli/train_job.h"
 
 namespace paddock::cli {
 
 void add_train_command(CLI::App& program, Action* chosen) {
-  CLI::App& command = *program.add_subcommand("train", "losses and gradients of a model");
-  command.require_subcommand(1);
+  CLI::App& command = *program.add_subcommand("train", "teach a model, or look at what a batch would teach it");
+  add_train_job(command, chosen);
   add_train_gradients(command, chosen);
 }
 

@@ -13,6 +13,7 @@
 #include "cli/console.h"
 #include "cli/open_model.h"
 #include "kernels/choose.h"
+#include "llama4/weights.h"
 #include "train/batch_file.h"
 #include "train/pass.h"
 #include "train/workbench.h"
@@ -40,15 +41,12 @@ struct GradientsOptions {
   bool recompute = false, json = false;
 };
 
-std::string prefix_of(const checkpoint::Checkpoint& checkpoint) {
-  return checkpoint.find("language_model.model.embed_tokens.weight") != nullptr ? "language_model." : "";
-}
-
 Result<void> require_fit(const OpenModel& open, const GradientsOptions& options, const train::TapeWishes& tape) {
   const auto parameters = train::ParameterList::of(open.config);
-  // The block is filled in the program's own memory and then handed over.
-  const size_t blocks = train::Workbench::bytes(parameters, !options.adapter.empty()) +
-                        static_cast<size_t>(parameters.floats()) * sizeof(float);
+  const bool frozen = !options.adapter.empty();
+  // Weights that are trained are read into the program's own memory and then handed over.
+  const size_t passing = frozen ? 0 : static_cast<size_t>(parameters.floats()) * sizeof(float);
+  const size_t blocks = train::Workbench::bytes(parameters, frozen) + passing;
   const size_t kept = train::Pass::bytes(open.config, tape), limit = memory_limit(options.model);
   if (!options.verbosity.quiet)
     note_aside(fmt::format("needs {} bytes: weights and gradients {}, activations {}; {} available",
@@ -111,7 +109,7 @@ Result<void> gradients(GradientsOptions options) {
   TRY_VOID(require_fit(open, options, tape));
   const llama4::Model model = TRY(llama4::load_model(open.checkpoint, open.config, machine.get()));
   const auto bench = TRY(train::Workbench::create(model, trainer.get(),
-                                                  {.prefix = prefix_of(open.checkpoint), .adapter = options.adapter}));
+                                                  {.prefix = llama4::name_prefix(open.checkpoint), .adapter = options.adapter}));
   if (bench->adapter() && bench->adapter()->rank() > kLargestRank)
     return error(ErrorCode::kUnsupported, "{}: expected a rank of at most {}, found {}", options.adapter, kLargestRank,
                  bench->adapter()->rank());

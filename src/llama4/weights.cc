@@ -25,9 +25,7 @@ class Loader {
  public:
   Loader(const Config& config, TensorTaker* taker) : config_(config), taker_(*taker) {}
 
-  Result<Weights> load_hugging_face() {
-    // Checkpoints with a vision part keep the text part under a prefix.
-    const std::string prefix = taker_.has("language_model.model.embed_tokens.weight") ? "language_model." : "";
+  Result<Weights> load_hugging_face(const std::string& prefix) {
     Weights weights;
     weights.embedding = TRY(embedding(prefix + "model.embed_tokens.weight"));
     for (size_t layer = 0; layer < config_.layers.size(); ++layer)
@@ -143,12 +141,16 @@ class Loader {
 
 }  // namespace
 
+std::string name_prefix(const checkpoint::Checkpoint& checkpoint) {
+  return checkpoint.find("language_model.model.embed_tokens.weight") != nullptr ? "language_model." : "";
+}
+
 Result<WeightsAndTotals> load_weights(const checkpoint::Checkpoint& checkpoint, const Config& config,
                                       kernels::Machine* machine) {
   WeightsAndTotals result;
   TensorTaker taker(checkpoint, config.quantization, machine, &result.totals);
   Loader loader(config, &taker);
-  result.weights = TRY(config.names == TensorNames::kGguf ? loader.load_gguf() : loader.load_hugging_face());
+  result.weights = TRY(config.names == TensorNames::kGguf ? loader.load_gguf() : loader.load_hugging_face(name_prefix(checkpoint)));
   TRY_VOID(taker.finish());
 
   WeightTotals& totals = result.totals;

@@ -53,6 +53,9 @@ struct WeightsAndTotals {
   WeightTotals totals;
 };
 
+// What stands before the names of the text part: "language_model." in checkpoints that have a vision part.
+std::string name_prefix(const checkpoint::Checkpoint& checkpoint);
+
 // Every tensor that the configuration calls for, with its shape checked, each used once. A missing, extra or mis-shaped
 // tensor, or a norm weight that is not finite, is an error. `machine` null: only the headers are checked and the
 // handles stay empty.

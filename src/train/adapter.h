@@ -20,6 +20,7 @@ using llama4::ExpertLayout;
 
 class Adapter {
  public:
+  explicit Adapter(llama4::AdapterFile file) : file_(std::move(file)) {}
   // As llama4::AdapterFile reads it.
   static Result<Adapter> read(const std::filesystem::path& folder, const ParameterList& parameters,
                               std::vector<float>* values) {
@@ -29,14 +30,13 @@ class Adapter {
   const std::vector<AdapterTensor>& tensors() const { return file_.tensors(); }
   int64_t floats() const { return file_.floats(); }
   int64_t rank() const { return file_.rank(); }
+  const llama4::AdapterFile& file() const { return file_; }
 
   // Of a matrix, or of one expert of a tensor of experts. `gradients` null: not wanted.
   std::optional<LowRank> update(size_t parameter, int64_t expert, kernels::Address weights,
                                 kernels::Address gradients) const;
 
  private:
-  explicit Adapter(llama4::AdapterFile file) : file_(std::move(file)) {}
-
   llama4::AdapterFile file_;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "train/choice_bias.h"
 
 namespace paddock::train {
 namespace {
@@ -57,7 +58,9 @@ LayerPass::LayerPass(const TrainedModel& model, size_t layer, LayerTape* tape, c
       tape_(*tape),
       work_(work),
       facts_(facts),
-      linears_(model.trainer, work.update_scratch, model.rounded) {}
+      linears_(model.trainer, work.update_scratch, model.rounded) {
+  if (model.choice_bias != nullptr && !model.choice_bias->empty()) bias_ = (*model.choice_bias)[layer];
+}
 
 ExpertRows LayerPass::forward(const Rows& out) {
   attention_forward();
@@ -166,6 +169,7 @@ void LayerPass::mlp_backward() {
 // out += sum over the chosen experts of expert(gate x)
 ExpertRows LayerPass::experts_forward(const Rows& out) {
   machine_.route({.x_TD = work_.normed, .router_ED = router(), .routing = tape_.routing, .scores_TE = tape_.scores});
+  if (!bias_.empty()) choose_with_bias(&machine_, tape_.scores, bias_, tape_.routing);
   std::vector<int32_t> choices(static_cast<size_t>(tape_.routing.tokens * tape_.routing.chosen));
   machine_.read(tape_.routing.experts_TK, std::as_writable_bytes(std::span(choices)));
   ExpertRows experts = sort_by_expert(choices, config_.experts);

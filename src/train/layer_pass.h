@@ -67,6 +67,7 @@ class LayerPass {
   const Workspace& work_;
   const BatchFacts& facts_;
   Linears linears_;
+  std::span<const float> bias_;  // [E] of the choice; empty: none
 };
 
 }  // namespace paddock::train

@@ -43,7 +43,10 @@ class PassInFlight {
   }
 
  private:
-  LayerPass layer_pass(size_t layer) { return LayerPass(model_, layer, &tape_.layers[layer], tape_.work, facts_); }
+  LayerPass layer_pass(size_t layer) {
+    if (model_.frozen != nullptr) model_.frozen->take_layer(layer);
+    return LayerPass(model_, layer, &tape_.layers[layer], tape_.work, facts_);
+  }
   const Rows& output_of(size_t layer) const {
     return layer + 1 < tape_.layers.size() ? tape_.layers[layer + 1].x : tape_.last;
   }

@@ -51,6 +51,11 @@ class Pass {
   // Gradients are added to what is there.
   PassResult run(const Batch& batch, const PassWishes& wishes);
 
+  // Works with other weights of what is trained, laid out alike, from now on.
+  void use(kernels::Address trained_weights) {
+    (model_.adapter == nullptr ? model_.weights : model_.adapter_weights) = trained_weights;
+  }
+
   // Hears of each piece of logits, [rows, V] from row `first` on, before the losses: for tests and tools.
   using LogitsObserver = std::function<void(int64_t first, const kernels::Rows& logits)>;
   void observe_logits(LogitsObserver observer) { observer_ = std::move(observer); }

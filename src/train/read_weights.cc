@@ -15,19 +15,18 @@ using kernels::MatrixOrder;
 
 class Reader {
  public:
-  Reader(const llama4::Model& model, const ParameterList& list, std::span<float> block)
-      : model_(model), machine_(*model.machine), list_(list), block_(block) {}
+  Reader(const llama4::Model& model, const ParameterList& list, const PartOfBlock& part, ThreadPool* pool)
+      : model_(model), machine_(*model.machine), list_(list), part_(part), pool_(*pool) {}
 
-  void read() {
-    const llama4::Weights& weights = model_.weights;
-    matrix(weights.embedding, list_.embedding);
-    if (list_.head != list_.embedding) matrix(weights.head, list_.head);
-    norm(weights.final_norm, list_.final_norm);
-    for (size_t index = 0; index < weights.layers.size(); ++index) layer(weights.layers[index], list_.layers[index]);
+  // Embedding, head or final norm.
+  void outer(size_t index) {
+    if (index == list_.final_norm) return norm(model_.weights.final_norm, index);
+    matrix(index == list_.embedding ? model_.weights.embedding : model_.weights.head, index);
   }
 
- private:
-  void layer(const llama4::LayerWeights& weights, const LayerParameters& places) {
+  void layer(size_t index) {
+    const llama4::LayerWeights& weights = model_.weights.layers[index];
+    const LayerParameters& places = list_.layers[index];
     norm(weights.attention_norm, places.attention_norm);
     matrix(weights.wq, places.q);
     matrix(weights.wk, places.k);
@@ -50,15 +49,17 @@ class Reader {
     }
   }
 
+ private:
   std::span<float> place(size_t index) {
-    return block_.subspan(static_cast<size_t>(list_[index].offset), static_cast<size_t>(list_[index].count));
+    return part_.numbers.subspan(static_cast<size_t>(list_[index].offset - part_.first),
+                                 static_cast<size_t>(list_[index].count));
   }
 
   std::vector<float> decoded(kernels::Address from, tensor::DType dtype, int64_t count) {
-    bytes_.resize(tensor::row_bytes(dtype, count));
-    machine_.read(from, bytes_);
+    std::vector<std::byte> bytes(tensor::row_bytes(dtype, count));
+    machine_.read(from, bytes);
     std::vector<float> values(static_cast<size_t>(count));
-    tensor::decode_row(dtype, bytes_.data(), values.data(), count);
+    tensor::decode_row(dtype, bytes.data(), values.data(), count);
     return values;
   }
 
@@ -75,15 +76,23 @@ class Reader {
                                           : decoded(matrix.scales, matrix.scale_dtype, matrix.scale_count);
     const int64_t rows = by_outputs ? matrix.outputs : matrix.inputs;
     const int64_t width = by_outputs ? matrix.inputs : matrix.outputs;
-    for (int64_t row = 0; row < rows; ++row) {
-      const auto values =
-          decoded(matrix.weights.plus(static_cast<size_t>(row) * matrix.row_stride), matrix.dtype, width);
-      for (int64_t index = 0; index < width; ++index) {
-        const int64_t output = by_outputs ? row : index;
-        put(output, by_outputs ? index : row,
-            values[static_cast<size_t>(index)] * scales[scales.size() == 1 ? 0 : static_cast<size_t>(output)]);
+    // Rows at once, because a machine is used by one thread at a time and tells of what it reads.
+    const size_t row_bytes = tensor::row_bytes(matrix.dtype, width);
+    std::vector<std::byte> bytes(row_bytes * static_cast<size_t>(rows));
+    for (int64_t row = 0; row < rows; ++row)
+      machine_.read(matrix.weights.plus(static_cast<size_t>(row) * matrix.row_stride),
+                    std::span(bytes).subspan(static_cast<size_t>(row) * row_bytes, row_bytes));
+    pool_.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+      std::vector<float> values(static_cast<size_t>(width));
+      for (int64_t row = begin; row < end; ++row) {
+        tensor::decode_row(matrix.dtype, bytes.data() + static_cast<size_t>(row) * row_bytes, values.data(), width);
+        for (int64_t index = 0; index < width; ++index) {
+          const int64_t output = by_outputs ? row : index;
+          put(output, by_outputs ? index : row,
+              values[static_cast<size_t>(index)] * scales[scales.size() == 1 ? 0 : static_cast<size_t>(output)]);
+        }
       }
-    }
+    });
   }
 
   void matrix(const Matrix& weights, size_t index) {
@@ -104,15 +113,29 @@ class Reader {
   const llama4::Model& model_;
   kernels::Machine& machine_;
   const ParameterList& list_;
-  std::span<float> block_;
-  std::vector<std::byte> bytes_;
+  PartOfBlock part_;
+  ThreadPool& pool_;
 };
 
 }  // namespace
 
-void read_weights(const llama4::Model& model, const ParameterList& list, std::span<float> block) {
-  CHECK(static_cast<int64_t>(block.size()) == list.floats());
-  Reader(model, list, block).read();
+void read_outer_weights(const llama4::Model& model, const ParameterList& list, size_t parameter,
+                        const PartOfBlock& part, ThreadPool* pool) {
+  Reader(model, list, part, pool).outer(parameter);
+}
+
+void read_layer_weights(const llama4::Model& model, const ParameterList& list, size_t layer, const PartOfBlock& part,
+                        ThreadPool* pool) {
+  Reader(model, list, part, pool).layer(layer);
+}
+
+void read_weights(const llama4::Model& model, const ParameterList& list, const PartOfBlock& part, ThreadPool* pool) {
+  CHECK(part.first == 0 && static_cast<int64_t>(part.numbers.size()) == list.floats());
+  Reader reader(model, list, part, pool);
+  reader.outer(list.embedding);
+  reader.outer(list.final_norm);
+  if (list.head != list.embedding) reader.outer(list.head);
+  for (size_t layer = 0; layer < list.layers.size(); ++layer) reader.layer(layer);
 }
 
 }  // namespace paddock::train

@@ -18,7 +18,7 @@ Result<kernels::Buffer> buffer_of(kernels::Machine* machine, std::span<const flo
 }  // namespace
 
 size_t Workbench::bytes(const ParameterList& parameters, bool frozen) {
-  return (frozen ? 1 : 2) * bytes_of(parameters.floats());
+  return frozen ? FrozenWeights::bytes(parameters) : 2 * bytes_of(parameters.floats());
 }
 
 Result<std::unique_ptr<Workbench>> Workbench::create(const llama4::Model& model, kernels::Trainer* trainer,
@@ -26,18 +26,19 @@ Result<std::unique_ptr<Workbench>> Workbench::create(const llama4::Model& model,
   std::unique_ptr<Workbench> bench(new Workbench);
   bench->config_ = model.config;
   bench->parameters_ = ParameterList::of(model.config, wishes.prefix);
-  std::vector<float> adapter_values;
-  if (!wishes.adapter.empty())
-    bench->adapter_ = TRY(Adapter::read(wishes.adapter, bench->parameters_, &adapter_values));
+  bench->trained_ = {.config = &bench->config_,
+                     .machine = model.machine,
+                     .trainer = trainer,
+                     .parameters = &bench->parameters_,
+                     .rounded = wishes.rounded};
+  if (!wishes.adapter.empty() || wishes.new_adapter) {
+    TRY_VOID(bench->train_adapter(model, wishes));
+    return bench;
+  }
   std::vector<float> block(static_cast<size_t>(bench->parameters_.floats()));
-  read_weights(model, bench->parameters_, block);
-  TRY_VOID(bench->own(model.machine, trainer, block, wishes.rounded));
-  if (!bench->adapter_) return bench;
-  bench->adapter_weights_ = TRY(buffer_of(model.machine, adapter_values));
-  bench->trained_.gradients = {};
-  bench->trained_.adapter = &*bench->adapter_;
-  bench->trained_.adapter_weights = bench->adapter_weights_.address();
-  bench->trained_.adapter_gradients = bench->gradients_.address();
+  ThreadPool pool(wishes.threads);
+  read_weights(model, bench->parameters_, {block}, &pool);
+  TRY_VOID(bench->train_weights(block));
   return bench;
 }
 
@@ -47,23 +48,38 @@ Result<std::unique_ptr<Workbench>> Workbench::create(const llama4::Config& confi
   std::unique_ptr<Workbench> bench(new Workbench);
   bench->config_ = config;
   bench->parameters_ = ParameterList::of(config);
+  bench->trained_ = {.config = &bench->config_,
+                     .machine = machine,
+                     .trainer = trainer,
+                     .parameters = &bench->parameters_,
+                     .rounded = rounded};
   std::vector<float> block(static_cast<size_t>(bench->parameters_.floats()));
   write_initial_weights(bench->parameters_, seed, deviation, block);
-  TRY_VOID(bench->own(machine, trainer, block, rounded));
+  TRY_VOID(bench->train_weights(block));
   return bench;
 }
 
-Result<void> Workbench::own(kernels::Machine* machine, kernels::Trainer* trainer, std::span<const float> block,
-                            bool rounded) {
-  weights_ = TRY(buffer_of(machine, block));
-  gradients_ = TRY(machine->allocate(bytes_of(floats())));
-  trained_ = {.config = &config_,
-              .machine = machine,
-              .trainer = trainer,
-              .parameters = &parameters_,
-              .weights = weights_.address(),
-              .gradients = gradients_.address(),
-              .rounded = rounded};
+Result<void> Workbench::train_weights(std::span<const float> block) {
+  weights_ = TRY(buffer_of(trained_.machine, block));
+  gradients_ = TRY(trained_.machine->allocate(bytes_of(floats())));
+  trained_.weights = weights_.address();
+  trained_.gradients = gradients_.address();
+  return {};
+}
+
+Result<void> Workbench::train_adapter(const llama4::Model& model, const WorkbenchWishes& wishes) {
+  std::vector<float> values;
+  if (wishes.adapter.empty())
+    adapter_ = TRY(new_adapter(parameters_, *wishes.new_adapter, &values));
+  else
+    adapter_ = TRY(Adapter::read(wishes.adapter, parameters_, &values));
+  frozen_ = TRY(FrozenWeights::create(model, parameters_, wishes.threads));
+  adapter_weights_ = TRY(buffer_of(trained_.machine, values));
+  gradients_ = TRY(trained_.machine->allocate(bytes_of(floats())));
+  trained_.frozen = &*frozen_;
+  trained_.adapter = &*adapter_;
+  trained_.adapter_weights = adapter_weights_.address();
+  trained_.adapter_gradients = gradients_.address();
   return {};
 }
 

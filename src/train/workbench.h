@@ -12,15 +12,18 @@
 #include "base/result.h"
 #include "llama4/model.h"
 #include "train/adapter.h"
+#include "train/frozen_weights.h"
+#include "train/new_adapter.h"
 #include "train/trained_model.h"
 
 namespace paddock::train {
 
 struct WorkbenchWishes {
-  std::string prefix;  // before the parameters' names
-  std::filesystem::path
-      adapter;           // a folder; its updates are trained and the weights are frozen. Empty: the weights are
-  bool rounded = false;  // products of bfloat16
+  std::string prefix;                        // before the parameters' names
+  std::filesystem::path adapter;             // a folder; its updates are trained and the weights are frozen
+  std::optional<NewAdapter> new_adapter;     // the same, of updates that do nothing yet
+  bool rounded = false;                      // products of bfloat16
+  int threads = 0;                           // that unpack frozen weights
 };
 
 // A tensor of the block that is trained.
@@ -33,14 +36,15 @@ struct TrainedTensor {
 
 class Workbench {
  public:
-  // The model's machine and the trainer outlive it; the model itself is read and needed no more.
+  // The model's machine and the trainer outlive it. The model itself is read and needed no more, or outlives it too
+  // where an adapter is trained: frozen weights stay where they are.
   static Result<std::unique_ptr<Workbench>> create(const llama4::Model& model, kernels::Trainer* trainer,
                                                    const WorkbenchWishes& wishes);
   // A model that knows nothing yet.
   static Result<std::unique_ptr<Workbench>> create(const llama4::Config& config, kernels::Machine* machine,
                                                    kernels::Trainer* trainer, uint64_t seed, double deviation,
                                                    bool rounded = false);
-  // Of blocks, without an adapter's.
+  // Of weights and gradients, those of an adapter aside.
   static size_t bytes(const ParameterList& parameters, bool frozen);
 
   const TrainedModel& model() const { return trained_; }
@@ -58,11 +62,13 @@ class Workbench {
 
  private:
   Workbench() = default;
-  Result<void> own(kernels::Machine* machine, kernels::Trainer* trainer, std::span<const float> block, bool rounded);
+  Result<void> train_weights(std::span<const float> block);
+  Result<void> train_adapter(const llama4::Model& model, const WorkbenchWishes& wishes);
 
   llama4::Config config_;
   ParameterList parameters_;
   std::optional<Adapter> adapter_;
+  std::optional<FrozenWeights> frozen_;
   kernels::Buffer weights_, adapter_weights_, gradients_;
   TrainedModel trained_;
 };

@@ -27,7 +27,7 @@ void close_once(int* descriptor) {
 
 }  // namespace
 
-Program::Program(const Arguments& arguments, const Environment& environment) {
+Program::Program(const Arguments& arguments, const Environment& environment, void (*restrict_child)()) {
   ::signal(SIGPIPE, SIG_IGN);  // a program that ends before it has read its input must not end the test
   std::string path = std::string(PADDOCK_BINARY_DIR) + "/paddock";
   std::vector<char*> argv = {path.data()};
@@ -45,6 +45,7 @@ Program::Program(const Arguments& arguments, const Environment& environment) {
     ::dup2(err[1], STDERR_FILENO);
     ::signal(SIGPIPE, SIG_DFL);
     for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
+    if (restrict_child != nullptr) restrict_child();
     ::execv(path.c_str(), argv.data());
     ::_exit(127);
   }
@@ -115,8 +116,9 @@ Ran Program::finish() {
   return ran_;
 }
 
-Ran run_program(const Arguments& arguments, const std::string& input, const Environment& environment) {
-  Program program(arguments, environment);
+Ran run_program(const Arguments& arguments, const std::string& input, const Environment& environment,
+                void (*restrict_child)()) {
+  Program program(arguments, environment, restrict_child);
   if (!input.empty()) program.write(input);
   return program.finish();
 }

@@ -24,7 +24,8 @@ struct Ran {
 // A program that is running; killed when the object goes while it still runs.
 class Program {
  public:
-  Program(const Arguments& arguments, const Environment& environment = {});
+  // `restrict_child` runs in the new process before it becomes the program.
+  Program(const Arguments& arguments, const Environment& environment = {}, void (*restrict_child)() = nullptr);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -55,7 +56,8 @@ class Program {
   Ran ran_;
 };
 
-Ran run_program(const Arguments& arguments, const std::string& input = "", const Environment& environment = {});
+Ran run_program(const Arguments& arguments, const std::string& input = "", const Environment& environment = {},
+                void (*restrict_child)() = nullptr);
 
 // The same, for a command that must succeed and print one JSON value: fails the test otherwise.
 nlohmann::ordered_json run_json(const Arguments& arguments, const std::string& input = "");

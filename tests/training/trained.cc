@@ -82,7 +82,8 @@ std::unique_ptr<Trained> Trained::load(const std::filesystem::path& folder, cons
   if (!config) return failed(config.error());
   auto model = llama4::load_model(*all->checkpoint, config->config, all->machine.get());
   if (!model) return failed(model.error());
-  auto bench = train::Workbench::create(*model, all->trainer.get(), {.adapter = adapter, .rounded = rounded});
+  all->model = std::make_unique<llama4::Model>(std::move(*model));
+  auto bench = train::Workbench::create(*all->model, all->trainer.get(), {.adapter = adapter, .rounded = rounded});
   if (!bench) return failed(bench.error());
   all->bench = std::move(*bench);
   return all;

@@ -32,6 +32,7 @@ struct Trained {
   std::unique_ptr<kernels::Machine> machine;
   std::unique_ptr<kernels::Trainer> trainer;
   std::unique_ptr<checkpoint::Checkpoint> checkpoint;
+  std::unique_ptr<llama4::Model> model;
   std::unique_ptr<train::Workbench> bench;
 
   // Fails the test with the loader's sentence and gives null when something cannot be read.

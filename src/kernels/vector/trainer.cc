@@ -57,7 +57,7 @@ void VectorTrainer::norm_backward(const NormBackward& op) {
   });
 }
 
-void VectorTrainer::adamw(const AdamW& op) {
+void VectorTrainer::adamw_numbers(const AdamW& op, int64_t begin, int64_t count, float* first, float* second) const {
   const auto step = static_cast<double>(op.step);
   const AdamWFactors factors{.clip = static_cast<float>(op.clip),
                              .beta1 = static_cast<float>(op.beta1),
@@ -67,11 +67,8 @@ void VectorTrainer::adamw(const AdamW& op) {
                              .keep = static_cast<float>(1 - op.rate * op.decay),
                              .rate = static_cast<float>(op.rate),
                              .epsilon = static_cast<float>(op.epsilon)};
-  pool_.parallel_for(op.count, 4096, [&](int64_t begin, int64_t end, int) {
-    kernels_.adamw(factors, end - begin, HostMemory::floats(op.gradients) + begin,
-                   HostMemory::floats(op.weights) + begin, HostMemory::floats(op.first_moments) + begin,
-                   HostMemory::floats(op.second_moments) + begin);
-  });
+  kernels_.adamw(factors, count, HostMemory::floats(op.gradients) + begin, HostMemory::floats(op.weights) + begin,
+                 first, second);
 }
 
 void VectorTrainer::token_loss(const TokenLoss& op) {

@@ -47,7 +47,9 @@ class VectorTrainer : public ReferenceTrainer {
   void silu_product_backward(const SiluProductBackward& op) override;
   void norm_backward(const NormBackward& op) override;
   void token_loss(const TokenLoss& op) override;
-  void adamw(const AdamW& op) override;
+
+ protected:
+  void adamw_numbers(const AdamW& op, int64_t begin, int64_t count, float* first, float* second) const override;
 
  private:
   struct Slice;

@@ -184,6 +184,21 @@ class AdapterReader {
   AdapterFile adapter_;
 };
 
+void AdapterFile::add(size_t parameter, const std::string& module, AdapterUpdate update) {
+  const bool first = update.experts > 0 && update.layout == ExpertLayout::kInputsFirst;
+  const int64_t rows = std::max<int64_t>(update.experts, 1) * update.rank;
+  const auto place = [&](const char* name, tensor::Shape shape) {
+    const int64_t offset = floats_, count = tensor::count(shape);
+    tensors_.push_back({module + name, std::move(shape), offset, count});
+    floats_ += (count + 15) / 16 * 16;
+    return offset;
+  };
+  update.a = place(".lora_A.weight", {rows, first ? update.outputs : update.inputs});
+  update.b = place(".lora_B.weight", {first ? update.inputs : update.outputs, rows});
+  updates_[parameter] = update;
+  largest_rank_ = std::max(largest_rank_, update.rank);
+}
+
 Result<AdapterFile> AdapterFile::read(const std::filesystem::path& folder, const ParameterList& parameters,
                                       std::vector<float>* values, const AdapterLimits& limits) {
   const std::filesystem::path config_path = folder / "adapter_config.json", path = folder / "adapter_model.safetensors";

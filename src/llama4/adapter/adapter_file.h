@@ -47,6 +47,10 @@ class AdapterFile {
   static Result<AdapterFile> read(const std::filesystem::path& folder, const ParameterList& parameters,
                                   std::vector<float>* values, const AdapterLimits& limits = {});
 
+  // One that nothing is known of yet: tensors `module`.lora_A.weight and `module`.lora_B.weight get the next places of
+  // the block. `update` says all but the offsets.
+  void add(size_t parameter, const std::string& module, AdapterUpdate update);
+
   const std::vector<AdapterTensor>& tensors() const { return tensors_; }
   const std::map<size_t, AdapterUpdate>& updates() const { return updates_; }  // by parameter
   int64_t floats() const { return floats_; }                                   // of the block

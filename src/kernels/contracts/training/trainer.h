@@ -46,8 +46,8 @@ class Trainer {
   virtual double sum_of_squares(Address numbers, int64_t count) = 0;
   // to = from, float32 [count].
   virtual void copy(Address from, Address to, int64_t count) = 0;
-  // to += from
-  virtual void add(Address from, Address to, int64_t count) = 0;
+  // to = keep to + (1 - keep) from
+  virtual void average(Address from, Address to, int64_t count, float keep) = 0;
   virtual void clear(Address numbers, int64_t count) = 0;
 };
 

@@ -32,10 +32,13 @@ class ReferenceTrainer : public Trainer {
   void adamw(const AdamW& op) override;
   double sum_of_squares(Address numbers, int64_t count) override;
   void copy(Address from, Address to, int64_t count) override;
-  void add(Address from, Address to, int64_t count) override;
+  void average(Address from, Address to, int64_t count, float keep) override;
   void clear(Address numbers, int64_t count) override;
 
  protected:
+  // Numbers `begin` to `begin` + `count` of the operation, whose moments lie here as float32.
+  virtual void adamw_numbers(const AdamW& op, int64_t begin, int64_t count, float* first, float* second) const;
+
   ThreadPool pool_;
 };
 

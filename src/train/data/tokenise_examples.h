@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Examples to tokens, by the tokenizer and the template that serving uses.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+#include "train/data/dataset_line.h"
+#include "train/data/document.h"
+
+namespace paddock::train {
+
+// What a model reads and writes; both outlive it.
+class ExampleTokeniser {
+ public:
+  ExampleTokeniser(const text::Tokenizer* tokenizer, const text::ChatTemplate* chat);
+
+  // Begins with bos where the tokenizer adds one and ends with the token that ends texts. Special tokens are not
+  // recognised in it: it comes from outside.
+  Document text(const TextExample& example) const;
+
+  // The conversation as it is served. Learned is what the assistant says and the token that ends its turn, not its
+  // header: what serving stops to hear.
+  Result<Document> chat(const ChatExample& example) const;
+
+  // What an answer to it follows.
+  Result<std::vector<int32_t>> question(const std::string& text) const;
+
+  // The token that ends a text.
+  text::TokenId end_of_text() const { return end_of_text_; }
+
+  // Of the vocabulary and of what the template makes of a conversation: another digest, other tokens.
+  std::string fingerprint() const;
+
+  const text::Tokenizer& tokenizer() const { return tokenizer_; }
+
+ private:
+  Result<std::vector<int32_t>> tokens_of(const Json& conversation, size_t messages, bool answer_follows) const;
+
+  const text::Tokenizer& tokenizer_;
+  const text::ChatTemplate& chat_;
+  text::TokenId end_of_text_;
+};
+
+}  // namespace paddock::train
