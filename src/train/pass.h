@@ -22,6 +22,7 @@ struct TeacherSays {
   std::span<const float> tails;     // [T]
   int64_t kept = 0;                 // K
   float temperature = 1, alpha = 1;
+  std::span<const float> alphas;  // [T], of each token instead of alpha; empty: none
 };
 
 struct PassWishes {

@@ -91,21 +91,22 @@ void hard_gradient(const TokenLoss& op, int64_t row, double log_sum, float* logi
 void distilled_gradient(const DistilledLoss& op, int64_t row, const Buckets& buckets, double log_sum, float* logits) {
   const int32_t target = op.hard.targets[static_cast<size_t>(row)];
   const double weight = target == kNoTarget ? 0 : op.hard.weights[static_cast<size_t>(row)];
+  const double alpha = op.alphas.empty() ? op.alpha : op.alphas[static_cast<size_t>(row)];
   const auto of_bucket = [&](size_t index) {
-    return op.alpha * op.temperature * (std::exp(buckets.heated[index]) - std::exp(buckets.teacher[index]));
+    return alpha * op.temperature * (std::exp(buckets.heated[index]) - std::exp(buckets.teacher[index]));
   };
   const auto kept = static_cast<size_t>(op.kept);
   const double of_tail = of_bucket(kept);
   std::vector<double> gradient(static_cast<size_t>(op.hard.logits_RV.width));
   for (size_t token = 0; token < gradient.size(); ++token) {
     const double log_share = logits[token] - log_sum;
-    gradient[token] = (1 - op.alpha) * (std::exp(log_share) - (static_cast<int32_t>(token) == target ? 1 : 0));
+    gradient[token] = (1 - alpha) * (std::exp(log_share) - (static_cast<int32_t>(token) == target ? 1 : 0));
     gradient[token] += of_tail * std::exp(log_share - buckets.student[kept]);
   }
   for (size_t index = 0; index < kept; ++index) {
     const int32_t id = op.ids[static_cast<size_t>(row) * kept + index];
     const double share = std::exp(logits[id] - log_sum);
-    gradient[static_cast<size_t>(id)] = (1 - op.alpha) * (share - (id == target ? 1 : 0)) + of_bucket(index);
+    gradient[static_cast<size_t>(id)] = (1 - alpha) * (share - (id == target ? 1 : 0)) + of_bucket(index);
   }
   for (size_t token = 0; token < gradient.size(); ++token)
     logits[token] = static_cast<float>(weight == 0 ? 0 : weight * gradient[token]);
@@ -142,7 +143,7 @@ void ReferenceTrainer::distilled_loss(const DistilledLoss& op) {
   check_rows(op.hard);
   const auto rows = static_cast<size_t>(op.hard.logits_RV.rows), kept = rows * static_cast<size_t>(op.kept);
   CHECK(op.ids.size() == kept && op.logprobs.size() == kept && op.tails.size() == rows);
-  CHECK(op.divergences.size() == rows);
+  CHECK(op.divergences.size() == rows && (op.alphas.empty() || op.alphas.size() == rows));
   pool_.parallel_for(op.hard.logits_RV.rows, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       float* logits = HostMemory::row(op.hard.logits_RV, row);
