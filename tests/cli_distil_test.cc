@@ -46,6 +46,7 @@ distil::Record open_record(const std::string& folder) {
   return std::move(*record);
 }
 
+
 class CliDistil : public testing::Test {
  protected:
   ScratchFolder scratch_;

@@ -14,6 +14,14 @@ Result<RecordOverview> look_at_record(const std::filesystem::path& folder) {
   return overview;
 }
 
+Result<void> require_tokenizer(const RecordFacts& facts, const Digest& tokenizer, std::string_view student) {
+  if (tokenizer == facts.tokenizer) return {};
+  return error(ErrorCode::kInvalidArgument,
+               "{}: expected the tokenizer of the teacher {}, found another; let the teacher write texts and train on "
+               "these instead",
+               student, facts.teacher_name);
+}
+
 Result<Record> Record::open(const std::filesystem::path& folder) {
   RecordOverview overview = TRY(look_at_record(folder));
   if (!overview.manifest.is_complete)

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 #include "base/mapped_file.h"
@@ -21,6 +22,10 @@ struct RecordOverview {
   RecordCounts counts;
 };
 Result<RecordOverview> look_at_record(const std::filesystem::path& folder);
+
+// A student reads the teacher's token ids: refused where its tokenizer (text::identity_of) numbers other tokens.
+// `student` is named in the error.
+Result<void> require_tokenizer(const RecordFacts& facts, const Digest& tokenizer, std::string_view student);
 
 // Movable; const methods may be called by any thread.
 class Record {

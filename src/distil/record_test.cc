@@ -206,6 +206,12 @@ TEST_F(DistilRecord, OtherWishesAreRefusedByName) {
   EXPECT_THAT(RecordWriter::open(in("file"), some_facts(), kRecipe, kShardBytes).error().message, HasSubstr("file"));
 }
 
+TEST(DistilRecordFacts, NameTheirTokenizer) {
+  EXPECT_TRUE(require_tokenizer(some_facts(), sha256("k"), "student/"));
+  EXPECT_THAT(require_tokenizer(some_facts(), sha256("other"), "student/").error().message,
+              HasSubstr("student/: expected the tokenizer of the teacher teacher"));
+}
+
 TEST_F(DistilRecord, AnEmptyOneIsRefused) {
   RecordWriter writer = open(in("r"));
   EXPECT_THAT(writer.finish().error().message, HasSubstr("expected at least one text"));

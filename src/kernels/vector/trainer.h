@@ -47,10 +47,12 @@ class VectorTrainer : public ReferenceTrainer {
   void silu_product_backward(const SiluProductBackward& op) override;
   void norm_backward(const NormBackward& op) override;
   void token_loss(const TokenLoss& op) override;
+  void distilled_loss(const DistilledLoss& op) override;
   void adamw(const AdamW& op) override;
 
  private:
   struct Slice;
+  void distilled_row(const DistilledLoss& op, int64_t row);
   void multiply_slices(std::vector<Slice> slices, const TrainingProducts& products, bool add);
 
   const char* name_;
