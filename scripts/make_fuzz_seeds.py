@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the seeds of the fuzz targets that read checkpoints: small valid files to start from.
+"""Writes the seeds of the fuzz targets that read checkpoints and distillation records: small valid files to start from.
 
-    scripts/make_fuzz_seeds.py            (writes fuzz/corpus/{decode,gguf,safetensors,safetensors_index}/)
+    scripts/make_fuzz_seeds.py            (writes fuzz/corpus/{decode,gguf,safetensors,safetensors_index,distil_record}/)
 
 Past findings lie beside the seeds and are left alone.
 """
 
+import hashlib
 import json
 import random
 import struct
@@ -53,6 +54,59 @@ def write(folder, name, content):
     path.write_bytes(content)
 
 
+class Bits:
+    """The bits of a recorded document (src/distil/bits.h)."""
+
+    def __init__(self):
+        self.all = []
+
+    def bits(self, number, count):
+        self.all += [number >> place & 1 for place in range(count)]
+
+    def coded(self, number, order):
+        high = (number >> order) + 1
+        zeros = high.bit_length() - 1
+        self.bits(0, zeros)
+        self.bits(1, 1)
+        self.bits(high - (1 << zeros), zeros)
+        self.bits(number & ((1 << order) - 1), order)
+
+    def bytes(self):
+        padded = self.all + [0] * (-len(self.all) % 8)
+        return bytes(sum(padded[at + place] << place for place in range(8)) for at in range(0, len(padded), 8))
+
+
+def document():
+    """Three tokens of eleven, two places with two kept tokens each; the second is followed by one that is not kept."""
+    out = Bits()
+    out.coded(3, 8)
+    for number, order in [(1, 0), (0, 4), (2, 4)]:
+        out.coded(number, order)
+    for order in [1, 1, 10, 14, 15]:
+        out.bits(order, 5)
+    for token in [1, 2, 3]:
+        out.coded(token, 1)
+    for ids, tail, rest in [([2, 10], 30000, []), ([0, 5], 0, [4000])]:
+        for token in ids:
+            out.coded(token, 1)
+        out.coded(9000, 10)
+        out.coded(20000, 14)
+        out.coded(tail, 15)
+        for number in rest:
+            out.coded(number, 14)
+    return out.bytes()
+
+
+def shard(payload):
+    head = b"PADDOCKD" + struct.pack("<IIIIq", 1, 2, 11, 0, 0) + b"t" * 32 + b"k" * 32
+    digest = hashlib.sha256(head).digest()
+    head += digest
+    of_block = hashlib.sha256(digest + struct.pack("<q", 0) + payload).digest()
+    index = struct.pack("<QIIIff", len(head), len(payload), 3, 2, 0.5, 2.0) + of_block
+    index += struct.pack("<QQ", len(head) + 36 + len(payload), 1)
+    return head + struct.pack("<I", len(payload)) + payload + of_block + index + hashlib.sha256(digest + index).digest()
+
+
 def main():
     source = random.Random(1)
     for number, size in DECODABLE.items():
@@ -81,6 +135,15 @@ def main():
     write("safetensors_index", "two_shards", json.dumps(
         {"metadata": {"total_size": 12},
          "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}).encode())
+
+    write("distil_record", "document", document())
+    write("distil_record", "shard", shard(document()))
+    write("distil_record", "change_of_good", struct.pack(">H", 200) + b"\1\2\3")
+    write("distil_record", "manifest", json.dumps(
+        {"format": "paddock distillation record", "version": 1, "teacher_name": "t", "teacher": "0" * 64, "tokenizer": "1" * 64,
+         "vocabulary": 11, "top_k": 2, "recipe": {"source": "text"}, "complete": True, "shards": [
+             {"file": "shard-00000.pdr", "documents": 1, "tokens": 3, "places": 2, "bytes": 300, "tail_mass": 0.5, "loss": 2.0,
+              "sha256": "2" * 64}]}).encode())
 
 
 main()

@@ -83,11 +83,14 @@ std::string grouped(uint64_t number) {
 }
 
 void Progress::show(int64_t done, int64_t total) {
+  show(fmt::format("{} of {} {} ({}%)", grouped(static_cast<uint64_t>(done)), grouped(static_cast<uint64_t>(total)),
+                   unit_, total > 0 ? 100 * done / total : 100));
+}
+
+void Progress::show(std::string_view state) {
   if (watch_.seconds() < next_ || !stderr_is_terminal()) return;
   next_ = watch_.seconds() + 0.2;
-  write_to_stderr(fmt::format("\r\033[K{}: {} of {} {} ({}%)", terminal_safe(what_),
-                              grouped(static_cast<uint64_t>(done)), grouped(static_cast<uint64_t>(total)), unit_,
-                              total > 0 ? 100 * done / total : 100));
+  write_to_stderr(fmt::format("\r\033[K{}: {}", terminal_safe(what_), terminal_safe(state)));
   is_shown_ = true;
 }
 

@@ -51,6 +51,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void show(int64_t done, int64_t total);
+  void show(std::string_view state);  // in words
   void clear();
 
  private:

@@ -27,7 +27,9 @@ constexpr const char* kProgramExamples = R"(Examples:
   paddock tokenize folder/ --text "Hello" --json    {"ids":[…]}
   paddock render folder/ messages.json              a conversation as the model sees it
   paddock parse-tools --tools tools.json < answer   the calls in what a model said
+  paddock distil record teacher.gguf --out record/ --text book.txt
   paddock train gradients folder/ batch.safetensors --out gradients.safetensors
+  paddock upcycle dense/ student/                   a mixture of experts of a dense model
   paddock keys create --name web --budget 25        a key for a server, with limits
   paddock audit verify folder/                      whether its audit trail is as it was written
 
@@ -89,7 +91,9 @@ int parse_and_run(int argc, char** argv) {
   add_parse_tools_command(program, &chosen);
   add_inspect_command(program, &chosen);
   add_bench_command(program, &chosen);
+  add_distil_command(program, &chosen);
   add_train_command(program, &chosen);
+  add_upcycle_command(program, &chosen);
   add_keys_command(program, &chosen);
   add_audit_command(program, &chosen);
   if (const auto checked = check_command(program, argc, argv); !checked) return tell(checked.error());

@@ -50,6 +50,7 @@ struct Start {
   llama4::Config config;
   ModelText text;
   std::optional<text::ChatTemplate> chat;
+  std::vector<int32_t> stop;
   std::string identity;
 };
 
@@ -70,10 +71,12 @@ Result<void> open_start(const train::Recipe& recipe, kernels::Machine* machine, 
     start->model = TRY(llama4::load_model(start->open->checkpoint, start->config, machine));
     start->identity = to_hex(llama4::identity_of(start->open->checkpoint, start->config, *machine));
   }
+  if (start->open) start->stop = start->open->stop_tokens;
   start->text = recipe.model.tokenizer.empty() ? std::move(start->open->text)
                                                : TRY(read_model_text(fs::path(recipe.model.tokenizer)));
   TRY(require_tokenizer(start->text, recipe.model.start.empty() ? recipe.model.tokenizer : recipe.model.start));
   TRY_VOID(check_vocabulary_size(start->text, start->config.vocabulary));
+  if (start->stop.empty()) start->stop.assign(start->text.tokenizer->stop().begin(), start->text.tokenizer->stop().end());
   start->chat = TRY(read_chat_template(start->text));
   return {};
 }
@@ -115,6 +118,7 @@ Result<void> run_job(const train::Recipe& recipe, const TrainOptions& options) {
                         .prefix = start.open ? llama4::name_prefix(start.open->checkpoint) : "",
                         .tokenizer = &*start.text.tokenizer,
                         .chat = &*start.chat,
+                        .stop_tokens = start.stop,
                         .threads = options.model.threads,
                         .limit_gflop_s = limit_of(recipe, options, *machine)};
   TrainProgress progress(parts.limit_gflop_s, options.verbosity.quiet);

@@ -70,6 +70,20 @@ double Likelihoods::log_sum_exp(std::span<const float> logits) {
   return maximum + std::log(sum(0));
 }
 
+Likelihoods::LogSums Likelihoods::log_sums(std::span<const float> logits, std::span<const int32_t> tokens) {
+  const float maximum = logits[static_cast<size_t>(most_likely(logits))];
+  if (!std::isfinite(maximum)) return {maximum, maximum};
+  weigh_all(logits, {.maximum = maximum});
+  double of_tokens = 0;
+  for (const int32_t token : tokens) {
+    float& weight = weights_[static_cast<size_t>(token)];
+    of_tokens += weight;
+    weight = 0;
+  }
+  const double of_others = sum(0);
+  return {maximum + std::log(of_tokens + of_others), maximum + std::log(of_others)};
+}
+
 void Likelihoods::weigh_all(std::span<const float> logits, const kernels::Softening& softening) {
   all_ = true;
   weights_.resize(logits.size());

@@ -23,6 +23,12 @@ class Likelihoods {
   std::vector<int32_t> most_likely(std::span<const float> logits, int32_t count);
   // ln of the sum of exp(logits).
   double log_sum_exp(std::span<const float> logits);
+  // The same of all tokens, and of those that are not among `tokens`, which are different ones: added up by themselves,
+  // because what all have less what these have would cancel.
+  struct LogSums {
+    double all, others;
+  };
+  LogSums log_sums(std::span<const float> logits, std::span<const int32_t> tokens);
 
   // The tokens that may be drawn: all, or the `count` most likely, as far as they reach softening.least.
   void weigh_all(std::span<const float> logits, const kernels::Softening& softening);

@@ -118,6 +118,31 @@ TEST(Likelihoods, SharesOfTheWeightAreMet) {
   }
 }
 
+// However little is outside: what the others have is not what is left of the whole.
+TEST(Likelihoods, SumsOfOthersDoNotCancel) {
+  std::mt19937 random(4);
+  Likelihoods likelihoods;
+  for (const size_t size : kSizes)
+    for (const float above : {0.0f, 20.0f, 60.0f}) {
+      auto logits = some_logits(size, 2, &random);
+      logits[size / 2] = 10 + above;
+      const auto best = likelihoods.most_likely(logits, 3);
+      double of_best = 0, of_others = 0;
+      for (size_t token = 0; token < size; ++token) {
+        if (std::isnan(logits[token])) continue;
+        const bool is_best = std::ranges::find(best, static_cast<int32_t>(token)) != best.end();
+        (is_best ? of_best : of_others) += std::exp(static_cast<double>(logits[token]));
+      }
+      const auto sums = likelihoods.log_sums(logits, best);
+      EXPECT_NEAR(sums.all, std::log(of_best + of_others), 1e-6);
+      if (of_others > 0) {
+        EXPECT_NEAR(sums.others, std::log(of_others), 2e-6) << size << " " << above;
+      } else {
+        EXPECT_EQ(sums.others, -kEndless);
+      }
+    }
+}
+
 TEST(Likelihoods, NothingThatCanBeDrawn) {
   Likelihoods likelihoods;
   EXPECT_EQ(likelihoods.most_likely(std::vector<float>{-kEndless, NAN}), 0);

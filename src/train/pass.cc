@@ -115,7 +115,8 @@ class PassInFlight {
                              .kept = teacher.kept,
                              .temperature = teacher.temperature,
                              .alpha = teacher.alpha,
-                             .divergences = std::span(divergences_).subspan(at, count)});
+                             .divergences = std::span(divergences_).subspan(at, count),
+                             .alphas = teacher.alphas.empty() ? teacher.alphas : teacher.alphas.subspan(at, count)});
   }
 
   void backward() {
@@ -147,9 +148,21 @@ class PassInFlight {
       result_.cross_entropy /= static_cast<double>(result_.targets);
       result_.divergence /= static_cast<double>(result_.targets);
     }
+    result_.token_loss = loss_of_tokens();
+    result_.loss = result_.token_loss + wishes_.balance_weight * result_.balance + wishes_.z_weight * result_.z;
+  }
+
+  // Mean over targets of what each token's loss is made of.
+  double loss_of_tokens() const {
     const double alpha = wishes_.teacher ? wishes_.teacher->alpha : 0;
-    result_.loss = alpha * result_.divergence + (1 - alpha) * result_.cross_entropy +
-                   wishes_.balance_weight * result_.balance + wishes_.z_weight * result_.z;
+    if (!wishes_.teacher || wishes_.teacher->alphas.empty() || result_.targets == 0)
+      return alpha * result_.divergence + (1 - alpha) * result_.cross_entropy;
+    double sum = 0;
+    for (size_t token = 0; token < divergences_.size(); ++token) {
+      const double of_token = wishes_.teacher->alphas[token];
+      sum += of_token * divergences_[token] + (1 - of_token) * result_.token_losses[token];
+    }
+    return sum / static_cast<double>(result_.targets);
   }
 
   kernels::Matrix table() const {

@@ -22,6 +22,7 @@ struct TeacherSays {
   std::span<const float> tails;     // [T]
   int64_t kept = 0;                 // K
   float temperature = 1, alpha = 1;
+  std::span<const float> alphas;  // [T], of each token instead of alpha; empty: none
 };
 
 struct PassWishes {
@@ -34,6 +35,7 @@ struct PassWishes {
 
 struct PassResult {
   double loss = 0;            // what the gradients are of, as long as token_weights is empty
+  double token_loss = 0;      // of it, without the losses of experts
   double cross_entropy = 0;   // mean over targets
   double divergence = 0;      // from the teacher, mean over targets
   double balance = 0, z = 0;  // mean over MoE layers; 0 where there is none

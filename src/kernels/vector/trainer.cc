@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/check.h"
 #include "kernels/host/host_memory.h"
+#include "kernels/reference/training/teacher_buckets.h"
 
 namespace paddock::kernels {
 
@@ -94,6 +96,65 @@ void VectorTrainer::token_loss(const TokenLoss& op) {
       kernels_.scaled_exponential(logits, width, largest, static_cast<float>(weight / sum));
       logits[target] -= weight;
     }
+  });
+}
+
+// Of one row. The kept logits are taken out, so that the tail is summed by itself and its gradient is one product.
+void VectorTrainer::distilled_row(const DistilledLoss& op, int64_t row) {
+  const int64_t width = op.hard.logits_RV.width;
+  const auto at = static_cast<size_t>(row), kept = static_cast<size_t>(op.kept);
+  const auto ids = op.ids.subspan(at * kept, kept);
+  float* logits = HostMemory::row(op.hard.logits_RV, row);
+  const int32_t target = op.hard.targets[at];
+  CHECK(target == kNoTarget || (target >= 0 && target < width));
+  const float target_logit = target == kNoTarget ? 0 : logits[target];
+  std::vector<float> taken;
+  LogSum all;
+  for (const int32_t id : ids) {
+    taken.push_back(logits[id]);
+    all.add(logits[id]);
+  }
+  std::vector<double> student(taken.begin(), taken.end());
+  for (const int32_t id : ids) logits[id] = -std::numeric_limits<float>::infinity();
+  float largest = 0;
+  const double sum = op.kept == width ? 0 : kernels_.exponential_sum(logits, width, &largest);
+  student.push_back(sum > 0 ? largest + std::log(sum) : LogSum::kNothing);
+  all.add(student.back());
+  const double log_sum = all.value();
+  for (double& each : student) each -= log_sum;
+  const TeacherBuckets buckets(std::move(student), op.logprobs.subspan(at * kept, kept), op.tails[at], op.temperature);
+  op.hard.losses[at] = target == kNoTarget ? 0 : log_sum - target_logit;
+  op.divergences[at] = target == kNoTarget ? 0 : buckets.divergence();
+  if (op.hard.weights.empty()) {
+    for (size_t index = 0; index < kept; ++index) logits[ids[index]] = taken[index];
+    return;
+  }
+  const double weight = target == kNoTarget ? 0 : op.hard.weights[at];
+  if (weight == 0) {
+    std::fill(logits, logits + width, 0.0f);
+    return;
+  }
+  const double alpha = op.alphas.empty() ? op.alpha : op.alphas[at], hard = weight * (1 - alpha);
+  if (sum > 0) {
+    // Of a token outside: its share of all, and its share of the tail, both exp(z - largest) times a number.
+    const double of_tail = weight * alpha * buckets.gradient(kept) / sum;
+    kernels_.scaled_exponential(logits, width, largest,
+                                static_cast<float>(hard * std::exp(largest - log_sum) + of_tail));
+  }
+  for (size_t index = 0; index < kept; ++index)
+    logits[ids[index]] = static_cast<float>(hard * std::exp(buckets.student(index)) +
+                                            weight * alpha * buckets.gradient(index));
+  logits[target] -= static_cast<float>(hard);
+}
+
+void VectorTrainer::distilled_loss(const DistilledLoss& op) {
+  const auto rows = static_cast<size_t>(op.hard.logits_RV.rows), kept = rows * static_cast<size_t>(op.kept);
+  CHECK(op.hard.targets.size() == rows && op.hard.losses.size() == rows);
+  CHECK(op.hard.weights.empty() || op.hard.weights.size() == rows);
+  CHECK(op.ids.size() == kept && op.logprobs.size() == kept && op.tails.size() == rows);
+  CHECK(op.divergences.size() == rows && (op.alphas.empty() || op.alphas.size() == rows));
+  pool_.parallel_for(op.hard.logits_RV.rows, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) distilled_row(op, row);
   });
 }
 

@@ -47,12 +47,14 @@ class VectorTrainer : public ReferenceTrainer {
   void silu_product_backward(const SiluProductBackward& op) override;
   void norm_backward(const NormBackward& op) override;
   void token_loss(const TokenLoss& op) override;
+  void distilled_loss(const DistilledLoss& op) override;
 
  protected:
   void adamw_numbers(const AdamW& op, int64_t begin, int64_t count, float* first, float* second) const override;
 
  private:
   struct Slice;
+  void distilled_row(const DistilledLoss& op, int64_t row);
   void multiply_slices(std::vector<Slice> slices, const TrainingProducts& products, bool add);
 
   const char* name_;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "kernels/choose.h"
@@ -206,6 +207,40 @@ TEST_P(TrainerTest, RowsOfNumbers) {
           return logits;
         },
         4e-6, "loss");
+    for (const int64_t kept : {int64_t{1}, std::min<int64_t>(5, width), width}) {
+      std::vector<int32_t> ids;
+      Numbers logprobs, tails;
+      for (int64_t row = 0; row < kRows; ++row) {
+        for (int64_t index = 0; index < kept; ++index) {
+          ids.push_back(static_cast<int32_t>((row * 7 + index) % width));
+          logprobs.push_back(std::log(0.8f / static_cast<float>(kept)));
+        }
+        tails.push_back(kept == width ? -std::numeric_limits<float>::infinity() : std::log(0.2f));
+      }
+      Numbers alphas = random_numbers(kRows, 6);
+      for (float& alpha : alphas) alpha = std::abs(alpha);
+      for (const bool with_gradient : {false, true})
+        expect_close(
+            [&](Trainer& trainer) {
+              Numbers logits = x;
+              for (float& number : logits) number *= 20;
+              std::vector<double> losses(kRows), divergences(kRows);
+              trainer.distilled_loss(
+                  {.hard = {rows_of(logits, kRows), targets,
+                            with_gradient ? std::span<const float>(weights) : std::span<const float>(), losses},
+                   .ids = ids,
+                   .logprobs = logprobs,
+                   .tails = tails,
+                   .kept = kept,
+                   .temperature = 1.5f,
+                   .divergences = divergences,
+                   .alphas = alphas});
+              for (const double loss : losses) logits.push_back(static_cast<float>(loss));
+              for (const double divergence : divergences) logits.push_back(static_cast<float>(divergence));
+              return logits;
+            },
+            4e-6, "distilled");
+    }
   }
 }
 

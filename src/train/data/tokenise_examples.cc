@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/data/tokenise_examples.h"
 
-#include <algorithm>
-
 #include "base/check.h"
 #include "base/digest.h"
+#include "text/assistant_turns.h"
+#include "text/tokenizer_identity.h"
 
 namespace paddock::train {
 namespace {
 
 using Tokens = std::vector<int32_t>;
-
-// A character of the answer may join the last tokens of its header.
-constexpr size_t kMostJoined = 2;
-
-size_t same_tokens(const Tokens& one, const Tokens& other) {
-  return static_cast<size_t>(std::ranges::mismatch(one, other).in1 - one.begin());
-}
 
 text::TokenId find_end_of_text(const text::Tokenizer& tokenizer) {
   for (const char* name : {"<|end_of_text|>", "<|endoftext|>", "</s>"})
@@ -24,17 +17,11 @@ text::TokenId find_end_of_text(const text::Tokenizer& tokenizer) {
   return tokenizer.stop().empty() ? tokenizer.bos().value_or(0) : tokenizer.stop().front();
 }
 
-// After the token that ends the turn; templates write more behind it.
-size_t end_of_turn(const Tokens& tokens, size_t begin, size_t end, std::span<const text::TokenId> stop) {
-  for (size_t at = begin; at < end; ++at)
-    if (std::ranges::find(stop, tokens[at]) != stop.end()) return at + 1;
-  return end;
-}
-
 }  // namespace
 
-ExampleTokeniser::ExampleTokeniser(const text::Tokenizer* tokenizer, const text::ChatTemplate* chat)
-    : tokenizer_(*tokenizer), chat_(*chat), end_of_text_(find_end_of_text(*tokenizer)) {}
+ExampleTokeniser::ExampleTokeniser(const text::Tokenizer* tokenizer, const text::ChatTemplate* chat,
+                                   std::vector<text::TokenId> stop)
+    : tokenizer_(*tokenizer), chat_(*chat), stop_(std::move(stop)), end_of_text_(find_end_of_text(*tokenizer)) {}
 
 Document ExampleTokeniser::text(const TextExample& example) const {
   Document document;
@@ -49,38 +36,12 @@ Document ExampleTokeniser::text(const TextExample& example) const {
   return document;
 }
 
-Result<Tokens> ExampleTokeniser::tokens_of(const Json& conversation, size_t messages, bool answer_follows) const {
-  Json part = conversation;
-  Json::array_t& all = part.at("messages").get_ref<Json::array_t&>();
-  all.resize(messages);
-  part["add_generation_prompt"] = answer_follows;
-  return tokenizer_.encode(TRY(chat_.render(part)));
-}
-
 Result<Document> ExampleTokeniser::chat(const ChatExample& example) const {
-  const size_t messages = example.is_trained.size();
-  CHECK(messages == example.conversation.at("messages").size());
-  Document document;
-  document.tokens = TRY(tokens_of(example.conversation, messages, false));
-  document.is_trained.assign(document.tokens.size(), 0);
-  for (size_t index = 0; index < messages; ++index) {
-    if (!example.is_trained[index]) continue;
-    if (index == 0)
-      return error(ErrorCode::kBadFile, "messages[0]: expected something that the assistant answers, found its answer");
-    const Tokens before = TRY(tokens_of(example.conversation, index, true));
-    const size_t begin = same_tokens(document.tokens, before);
-    const Tokens through =
-        index + 1 == messages ? document.tokens : TRY(tokens_of(example.conversation, index + 1, false));
-    const size_t shared = same_tokens(document.tokens, through);
-    if (begin + kMostJoined < before.size() || shared + kMostJoined < through.size())
-      return error(ErrorCode::kUnsupported,
-                   "messages[{}]: expected the template to write a turn alike whether others follow or not, found "
-                   "differences before token {}; train on conversations that end with this message",
-                   index, std::min(begin, shared));
-    const size_t end = end_of_turn(document.tokens, begin, shared, tokenizer_.stop());
-    std::fill(document.is_trained.begin() + static_cast<ptrdiff_t>(begin),
-              document.is_trained.begin() + static_cast<ptrdiff_t>(end), 1);
-  }
+  CHECK(example.is_trained.size() == example.conversation.at("messages").size());
+  const auto taught = TRY(text::teach_conversation(chat_, tokenizer_, stop_, example.conversation, "messages"));
+  Document document{taught.tokens, {}};
+  for (const int32_t message : taught.said_in)
+    document.is_trained.push_back(message >= 0 && example.is_trained[static_cast<size_t>(message)] ? 1 : 0);
   return document;
 }
 
@@ -89,25 +50,25 @@ Result<Tokens> ExampleTokeniser::question(const std::string& text) const {
   message["role"] = "user";
   message["content"] = text;
   conversation["messages"] = std::vector<Json>{message};
-  return tokens_of(conversation, 1, true);
+  conversation["add_generation_prompt"] = true;
+  return tokenizer_.encode(TRY(chat_.render(conversation)));
 }
 
 std::string ExampleTokeniser::fingerprint() const {
-  std::string all;
-  for (text::TokenId id = 0; id < tokenizer_.vocab_size(); ++id) {
-    all += tokenizer_.token_bytes(id);
-    all += '\n';
-  }
+  std::string all = to_hex(text::identity_of(tokenizer_));
   const auto add = [&all](const Tokens& tokens) {
     for (const int32_t token : tokens) all += std::to_string(token) + ' ';
     all += '\n';
   };
-  add(tokenizer_.encode("The quick brown fox, 12345 times;\n\n  naïve \xe4\xb8\xad\xe6\x96\x87 <|eot|>", text::Specials::kNone));
+  // How text is cut, and what the template writes.
+  add(tokenizer_.encode("The quick brown fox, 12345 times;\n\n  na\xc3\xafve \xe4\xb8\xad\xe6\x96\x87 I'll",
+                        text::Specials::kNone));
   Json conversation = {{"messages", Json::array()}};
   for (const char* role : {"system", "user", "assistant", "user"})
     conversation["messages"].push_back({{"role", role}, {"content", "Say it."}});
   // Templates may refuse it, which is an answer too.
-  if (const auto tokens = tokens_of(conversation, 4, true)) add(*tokens);
+  if (const auto rendered = chat_.render(conversation)) add(tokenizer_.encode(*rendered));
+  add({stop_.begin(), stop_.end()});
   return to_hex(sha256(all));
 }
 

@@ -3,8 +3,8 @@
 // Examples to tokens, by the tokenizer and the template that serving uses.
 
 #include <cstdint>
-#include <optional>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "text/chat_template.h"
@@ -14,10 +14,10 @@
 
 namespace paddock::train {
 
-// What a model reads and writes; both outlive it.
 class ExampleTokeniser {
  public:
-  ExampleTokeniser(const text::Tokenizer* tokenizer, const text::ChatTemplate* chat);
+  // Tokenizer and template outlive it; `stop` are the tokens that end what a model says.
+  ExampleTokeniser(const text::Tokenizer* tokenizer, const text::ChatTemplate* chat, std::vector<text::TokenId> stop);
 
   // Begins with bos where the tokenizer adds one and ends with the token that ends texts. Special tokens are not
   // recognised in it: it comes from outside.
@@ -37,12 +37,12 @@ class ExampleTokeniser {
   std::string fingerprint() const;
 
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
+  const std::vector<text::TokenId>& stop() const { return stop_; }
 
  private:
-  Result<std::vector<int32_t>> tokens_of(const Json& conversation, size_t messages, bool answer_follows) const;
-
   const text::Tokenizer& tokenizer_;
   const text::ChatTemplate& chat_;
+  std::vector<text::TokenId> stop_;
   text::TokenId end_of_text_;
 };
 

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/new_file.h"
 #include "checkpoint/safetensors_writer.h"
+#include "text/tokenizer_identity.h"
+#include "train/jobs/distil_lessons.h"
 #include "train/jobs/preference_lessons.h"
 #include "train/jobs/say.h"
 #include "train/jobs/schedule.h"
@@ -110,7 +112,7 @@ Job::Job(const Recipe& recipe, const JobParts& parts, JobListener* listener)
     : recipe_(recipe),
       parts_(parts),
       listener_(*listener),
-      tokeniser_(parts.tokenizer, parts.chat),
+      tokeniser_(parts.tokenizer, parts.chat, parts.stop_tokens),
       checkpoints_(path("checkpoints"), recipe.checkpoint.keep) {}
 
 Result<std::unique_ptr<Job>> Job::create(const Recipe& recipe, const JobParts& parts, bool resume,
@@ -130,7 +132,9 @@ Result<std::unique_ptr<Job>> Job::create(const Recipe& recipe, const JobParts& p
   return job;
 }
 
-Result<void> Job::read_data() {
+Result<std::unique_ptr<Lessons>> Job::make_lessons() {
+  if (recipe_.kind == JobKind::kDistil)
+    return DistilLessons::create(recipe_, text::identity_of(*parts_.tokenizer), parts_.config->vocabulary);
   const FilesObserver observer = {[&](const std::string& sentence) { listener_.note(sentence + "; left out"); },
                                   [&](int64_t bytes, int64_t of) { listener_.read_data(bytes, of); }};
   FilesToRead files{.kind = recipe_.kind,
@@ -139,20 +143,24 @@ Result<void> Job::read_data() {
                     .separator = recipe_.data.separator,
                     .shard_tokens = recipe_.data.shard_tokens,
                     .vocabulary = parts_.config->vocabulary};
-  train_ = TRY(train::read_files(files, tokeniser_, path("data/train"), observer));
+  train_ = TRY(read_files(files, tokeniser_, path("data/train"), observer));
   if (!recipe_.data.held_out.empty()) {
     files.files = recipe_.data.held_out;
-    held_out_ = TRY(train::read_files(files, tokeniser_, path("data/held-out"), observer));
+    held_out_ = TRY(read_files(files, tokeniser_, path("data/held-out"), observer));
   }
   const TokenStore* kept = held_out_ ? &*held_out_ : nullptr;
-  lessons_ = recipe_.kind == JobKind::kPreference ? TRY(PreferenceLessons::create(recipe_, &*train_, kept))
-                                                  : TRY(TextLessons::create(recipe_, &*train_, kept));
+  return recipe_.kind == JobKind::kPreference ? PreferenceLessons::create(recipe_, &*train_, kept)
+                                              : TextLessons::create(recipe_, &*train_, kept);
+}
+
+Result<void> Job::read_data() {
+  lessons_ = TRY(make_lessons());
   steps_ = recipe_.steps > 0 ? recipe_.steps : recipe_.epochs * lessons_->steps_per_epoch();
-  const TokenTotals& totals = train_->totals();
-  listener_.note(fmt::format("data: {} documents, {} tokens, {} of them learned{}; {} steps of {} tokens at most",
+  const TokenTotals totals = lessons_->totals();
+  listener_.note(fmt::format("data: {} documents, {} tokens, {} of them learned{}; {} steps of at most {} tokens",
                              totals.documents, totals.tokens, totals.trained,
                              totals.bad_lines > 0 ? fmt::format(", {} bad lines left out", totals.bad_lines) : "",
-                             steps_, recipe_.data.accumulate * lessons_->batch_tokens()));
+                             steps_, recipe_.data.accumulate * batch_tokens(recipe_)));
   return {};
 }
 
@@ -195,7 +203,7 @@ Result<void> Job::begin(bool resume) {
   use_bias();
   TRY_VOID(write_text(path("recipe.toml"), recipe_text(recipe_)));
   log_ = TRY(JobLog::open(path("log.jsonl"), state_.step));
-  const TokenTotals& totals = train_->totals();
+  const TokenTotals totals = lessons_->totals();
   log_->write({{"event", "start"},
                {"step", state_.step},
                {"steps", steps_},
@@ -216,7 +224,7 @@ Result<void> Job::begin(bool resume) {
 Result<bool> Job::run(const std::function<bool()>& is_interrupted) {
   while (state_.step < steps_ && !is_interrupted()) TRY_VOID(step());
   const bool finished = state_.step >= steps_;
-  if (finished && !is_evaluated_) evaluate();
+  if (finished && !is_evaluated_) TRY_VOID(evaluate());
   if (saved_step_ != state_.step) save();
   // The last one has to be there.
   if (saved_step_ != state_.step)
@@ -228,7 +236,8 @@ Result<bool> Job::run(const std::function<bool()>& is_interrupted) {
 Result<void> Job::step() {
   const Stopwatch watch;
   bench_->clear_gradients();
-  const LessonResult lesson = lessons_->learn(&*pass_, &state_.position);
+  const double progress = static_cast<double>(state_.step) / static_cast<double>(steps_);
+  const LessonResult lesson = TRY(lessons_->learn(&*pass_, &state_.position, progress));
   const double norm = optimiser_->gradient_norm();
   is_evaluated_ = false;
   const double usual = optimiser_->steps() < kStepsBeforeSpikes ? 0 : state_.running_loss;
@@ -241,7 +250,7 @@ Result<void> Job::step() {
   state_.held_out.reset();
   balance(lesson);
   report(lesson, norm, rate, watch.seconds());
-  if (recipe_.evaluate.every > 0 && state_.step % recipe_.evaluate.every == 0) evaluate();
+  if (recipe_.evaluate.every > 0 && state_.step % recipe_.evaluate.every == 0) TRY_VOID(evaluate());
   if (state_.step % recipe_.checkpoint.every == 0) save();
   return {};
 }
@@ -347,11 +356,11 @@ void Job::report(const LessonResult& lesson, double norm, double rate, double se
   listener_.stepped(report);
 }
 
-void Job::evaluate() {
+Result<void> Job::evaluate() {
   EvaluationReport report{.step = state_.step, .held_out = {}, .samples = {}, .starving = use_.starving(recipe_.balance.starving)};
   const bool of_average = !optimiser_->average().is_null();
   if (of_average) pass_->use(optimiser_->average());
-  report.held_out = lessons_->evaluate(&*pass_, recipe_.evaluate.batches);
+  report.held_out = TRY(lessons_->evaluate(&*pass_, recipe_.evaluate.batches));
   report.samples = samples();
   if (of_average) pass_->use(bench_->trained_weights());
   if (report.held_out) state_.held_out = report.held_out->loss;
@@ -362,6 +371,7 @@ void Job::evaluate() {
     line["loss"] = report.held_out->loss;
     line["cross_entropy"] = report.held_out->cross_entropy;
     line["targets"] = report.held_out->targets;
+    if (recipe_.kind == JobKind::kDistil) line["divergence"] = report.held_out->divergence;
     if (recipe_.kind == JobKind::kPreference) line["preferred"] = report.held_out->preferred;
   }
   for (const Sample& sample : report.samples) line["samples"].push_back({{"prompt", sample.prompt}, {"text", sample.text}});
@@ -369,6 +379,7 @@ void Job::evaluate() {
     line["starving"].push_back({{"layer", each.layer}, {"expert", each.expert}, {"share", each.share}});
   log_->write(line);
   listener_.evaluated(report);
+  return {};
 }
 
 std::vector<Sample> Job::samples() {
@@ -385,7 +396,7 @@ std::vector<Sample> Job::samples() {
       continue;
     }
     const std::vector<int32_t> said = say(&*pass_, tokens, recipe_.evaluate.sample_tokens, batch_tokens(recipe_),
-                                          parts_.tokenizer->stop(), parts_.machine);
+                                          parts_.stop_tokens, parts_.machine);
     found.push_back({prompt, parts_.tokenizer->decode(said, text::SpecialText::kShow)});
   }
   return found;

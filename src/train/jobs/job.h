@@ -35,6 +35,7 @@ struct JobParts {
   std::string prefix;                    // before its parameters' names
   const text::Tokenizer* tokenizer = nullptr;
   const text::ChatTemplate* chat = nullptr;
+  std::vector<int32_t> stop_tokens;  // that end what it says
   int threads = 0;
   double limit_gflop_s = 0;  // what the machine can do at most; 0: unknown
 };
@@ -102,6 +103,7 @@ class Job {
   Job(const Recipe& recipe, const JobParts& parts, JobListener* listener);
 
   Result<void> read_data();
+  Result<std::unique_ptr<Lessons>> make_lessons();
   Result<void> make_bench();
   Result<void> begin(bool resume);
   Result<void> step();
@@ -111,7 +113,7 @@ class Job {
   void balance(const LessonResult& lesson);
   void use_bias();
   void report(const LessonResult& lesson, double norm, double rate, double seconds);
-  void evaluate();
+  Result<void> evaluate();
   std::vector<Sample> samples();
   void save();
   std::filesystem::path path(const char* name) const { return std::filesystem::path(recipe_.out) / name; }

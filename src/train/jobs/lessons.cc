@@ -30,11 +30,11 @@ void add_lesson(LessonResult part, LessonResult* sum) {
   for (Batch& batch : part.batches) sum->batches.push_back(std::move(batch));
 }
 
-void add_result(const PassResult& result, const Batch& batch, double share, LessonResult* sum) {
-  add_lesson({.cross_entropy = share * result.cross_entropy,
-              .divergence = share * result.divergence,
-              .balance = share * result.balance,
-              .z = share * result.z,
+void add_result(const PassResult& result, const Batch& batch, const BatchShare& share, LessonResult* sum) {
+  add_lesson({.cross_entropy = share.targets * result.cross_entropy,
+              .divergence = share.targets * result.divergence,
+              .balance = share.batches * result.balance,
+              .z = share.batches * result.z,
               .targets = result.targets,
               .tokens = batch.count(),
               .tokens_per_expert = result.tokens_per_expert},

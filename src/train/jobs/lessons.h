@@ -29,18 +29,25 @@ class Lessons {
  public:
   virtual ~Lessons() = default;
 
-  // Tokens of a batch at most, and steps of an epoch.
-  virtual int64_t batch_tokens() const = 0;
   virtual int64_t steps_per_epoch() = 0;
 
-  // Adds the gradients of a step to what is there; the position moves on.
-  virtual LessonResult learn(Pass* pass, DataPosition* position) = 0;
+  // Of the training data.
+  virtual TokenTotals totals() const = 0;
+
+  // Adds the gradients of a step to what is there; the position moves on. `progress` is the share of all steps that is
+  // done.
+  virtual Result<LessonResult> learn(Pass* pass, DataPosition* position, double progress) = 0;
   // Of at most `batches` held-out batches; nothing where there are none.
-  virtual std::optional<LessonResult> evaluate(Pass* pass, int64_t batches) = 0;
+  virtual Result<std::optional<LessonResult>> evaluate(Pass* pass, int64_t batches) = 0;
 };
 
-// Adds what a pass found to the sums of a step of several; `share` of it all, by targets.
-void add_result(const PassResult& result, const Batch& batch, double share, LessonResult* sum);
+// What part of a step a batch is.
+struct BatchShare {
+  double targets = 1, batches = 1;
+};
+
+// Adds what a pass found to the sums of a step of several.
+void add_result(const PassResult& result, const Batch& batch, const BatchShare& share, LessonResult* sum);
 
 // Adds one that knows its own share.
 void add_lesson(LessonResult part, LessonResult* sum);

@@ -124,6 +124,8 @@ Result<void> PreferenceLessons::ask_reference(Pass* pass, const std::filesystem:
   return {};
 }
 
+TokenTotals PreferenceLessons::totals() const { return train_.store->totals(); }
+
 int64_t PreferenceLessons::steps_per_epoch() {
   const int64_t at_once = pairs_at_once_ * recipe_.data.accumulate;
   return (static_cast<int64_t>(train_.first.size()) + at_once - 1) / at_once;
@@ -152,7 +154,7 @@ LessonResult PreferenceLessons::judge(const Pairs& pairs, std::span<const int64_
                                 .token_weights = weights})
             : pass->run(batch, {.gradients = false});
   LessonResult found;
-  add_result(result, batch, share, &found);
+  add_result(result, batch, {share, share}, &found);
   found.loss = share * (loss.loss + recipe_.balance.aux * result.balance + recipe_.balance.z * result.z);
   const auto ahead = std::ranges::count_if(loss.margins, [](double margin) { return margin > 0; });
   found.preferred = share * static_cast<double>(ahead) / static_cast<double>(chosen.size());
@@ -160,7 +162,7 @@ LessonResult PreferenceLessons::judge(const Pairs& pairs, std::span<const int64_
   return found;
 }
 
-LessonResult PreferenceLessons::learn(Pass* pass, DataPosition* position) {
+Result<LessonResult> PreferenceLessons::learn(Pass* pass, DataPosition* position, double) {
   const auto count = static_cast<int64_t>(train_.first.size());
   if (position->next >= count) *position = {position->epoch + 1, 0, 0};
   if (epoch_ != position->epoch) {
@@ -180,9 +182,9 @@ LessonResult PreferenceLessons::learn(Pass* pass, DataPosition* position) {
   return sum;
 }
 
-std::optional<LessonResult> PreferenceLessons::evaluate(Pass* pass, int64_t batches) {
+Result<std::optional<LessonResult>> PreferenceLessons::evaluate(Pass* pass, int64_t batches) {
   const int64_t pairs = std::min(static_cast<int64_t>(held_out_.first.size()), batches * pairs_at_once_);
-  if (pairs < 1) return {};
+  if (pairs < 1) return std::nullopt;
   std::vector<int64_t> all(static_cast<size_t>(pairs));
   std::iota(all.begin(), all.end(), 0);
   LessonResult sum;

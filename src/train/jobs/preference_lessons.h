@@ -18,10 +18,10 @@ class PreferenceLessons : public Lessons {
   // data.
   Result<void> ask_reference(Pass* pass, const std::filesystem::path& file, const std::string& of);
 
-  int64_t batch_tokens() const override { return 2 * pairs_at_once_ * recipe_.data.length; }
   int64_t steps_per_epoch() override;
-  LessonResult learn(Pass* pass, DataPosition* position) override;
-  std::optional<LessonResult> evaluate(Pass* pass, int64_t batches) override;
+  TokenTotals totals() const override;
+  Result<LessonResult> learn(Pass* pass, DataPosition* position, double progress) override;
+  Result<std::optional<LessonResult>> evaluate(Pass* pass, int64_t batches) override;
 
  private:
   // Pairs of a store, by the first of their documents, and the sums that the reference gave to each document.

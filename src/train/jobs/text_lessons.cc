@@ -11,14 +11,20 @@ PackWishes pack_wishes(const Recipe& recipe, uint64_t seed) {
           .seed = seed};
 }
 
+int64_t all_targets(const std::vector<Batch>& batches) {
+  int64_t targets = 0;
+  for (const Batch& batch : batches) targets += target_count(batch);
+  return targets;
+}
+
 std::vector<int64_t> all_documents(const TokenStore& store) {
   return split_documents(store.totals().documents, 1, 0, 0).train;
 }
 
 }  // namespace
 
-TextLessons::TextLessons(const Recipe& recipe, Packer train, Packer held_out)
-    : recipe_(recipe), train_(std::move(train)), held_out_(std::move(held_out)) {}
+TextLessons::TextLessons(const Recipe& recipe, const TokenStore* store, Packer train, Packer held_out)
+    : recipe_(recipe), store_(*store), train_(std::move(train)), held_out_(std::move(held_out)) {}
 
 Result<std::unique_ptr<Lessons>> TextLessons::create(const Recipe& recipe, const TokenStore* train,
                                                      const TokenStore* held_out) {
@@ -32,45 +38,41 @@ Result<std::unique_ptr<Lessons>> TextLessons::create(const Recipe& recipe, const
   // Evaluations are of the same batches each time, in the order of the data.
   Packer kept = held_out == nullptr ? Packer(train, split.held_out, pack_wishes(recipe, 0))
                                     : Packer(held_out, all_documents(*held_out), pack_wishes(recipe, 0));
-  return std::unique_ptr<Lessons>(new TextLessons(recipe, std::move(packer), std::move(kept)));
+  return std::unique_ptr<Lessons>(new TextLessons(recipe, train, std::move(packer), std::move(kept)));
 }
 
-LessonResult learn_batches(const Recipe& recipe, std::vector<Batch> batches, Pass* pass) {
-  int64_t targets = 0;
-  for (const Batch& batch : batches) targets += target_count(batch);
-  const auto of_batches = 1.0 / static_cast<double>(batches.size());
+TokenTotals TextLessons::totals() const { return store_.totals(); }
+
+// The loss is the mean over all targets of the step.
+Result<LessonResult> TextLessons::learn(Pass* pass, DataPosition* position, double) {
   LessonResult sum;
+  for (int64_t index = 0; index < recipe_.data.accumulate; ++index) sum.batches.push_back(train_.next(position));
+  const std::vector<Batch> batches = sum.batches;
+  const auto targets = static_cast<double>(all_targets(batches));
+  const double of_batches = 1.0 / static_cast<double>(batches.size());
   for (const Batch& batch : batches) {
-    const std::vector<float> weights(static_cast<size_t>(batch.count()),
-                                     static_cast<float>(1.0 / static_cast<double>(targets)));
-    const PassResult result = pass->run(batch, {.balance_weight = static_cast<float>(recipe.balance.aux * of_batches),
-                                                .z_weight = static_cast<float>(recipe.balance.z * of_batches),
+    const std::vector<float> weights(static_cast<size_t>(batch.count()), static_cast<float>(1 / targets));
+    const PassResult result = pass->run(batch, {.balance_weight = static_cast<float>(recipe_.balance.aux * of_batches),
+                                                .z_weight = static_cast<float>(recipe_.balance.z * of_batches),
                                                 .token_weights = weights});
-    add_result(result, batch, static_cast<double>(result.targets) / static_cast<double>(targets), &sum);
+    add_result(result, batch, {static_cast<double>(result.targets) / targets, of_batches}, &sum);
   }
-  sum.loss = sum.cross_entropy + recipe.balance.aux * sum.balance + recipe.balance.z * sum.z;
-  sum.batches = std::move(batches);
+  sum.loss = sum.cross_entropy + recipe_.balance.aux * sum.balance + recipe_.balance.z * sum.z;
   return sum;
 }
 
-LessonResult TextLessons::learn(Pass* pass, DataPosition* position) {
-  std::vector<Batch> batches;
-  for (int64_t index = 0; index < recipe_.data.accumulate; ++index) batches.push_back(train_.next(position));
-  return learn_batches(recipe_, std::move(batches), pass);
-}
-
-std::optional<LessonResult> TextLessons::evaluate(Pass* pass, int64_t batches) {
-  if (held_out_.empty() || batches < 1) return {};
+Result<std::optional<LessonResult>> TextLessons::evaluate(Pass* pass, int64_t batches) {
+  if (held_out_.empty() || batches < 1) return std::nullopt;
   DataPosition position;
   std::vector<Batch> all;
   while (static_cast<int64_t>(all.size()) < batches && position.epoch == 0 && position.next < held_out_.documents())
     all.push_back(held_out_.next(&position));
-  int64_t targets = 0;
-  for (const Batch& batch : all) targets += target_count(batch);
+  const auto targets = static_cast<double>(all_targets(all));
   LessonResult sum;
   for (const Batch& batch : all) {
     const PassResult result = pass->run(batch, {.gradients = false});
-    add_result(result, batch, static_cast<double>(result.targets) / static_cast<double>(targets), &sum);
+    add_result(result, batch, {static_cast<double>(result.targets) / targets, 1.0 / static_cast<double>(all.size())},
+               &sum);
   }
   sum.loss = sum.cross_entropy;
   return sum;

@@ -12,19 +12,17 @@ class TextLessons : public Lessons {
   static Result<std::unique_ptr<Lessons>> create(const Recipe& recipe, const TokenStore* train,
                                                  const TokenStore* held_out);
 
-  int64_t batch_tokens() const override { return recipe_.data.rows * recipe_.data.length; }
   int64_t steps_per_epoch() override { return count_steps(&train_, recipe_.data.accumulate); }
-  LessonResult learn(Pass* pass, DataPosition* position) override;
-  std::optional<LessonResult> evaluate(Pass* pass, int64_t batches) override;
+  TokenTotals totals() const override;
+  Result<LessonResult> learn(Pass* pass, DataPosition* position, double progress) override;
+  Result<std::optional<LessonResult>> evaluate(Pass* pass, int64_t batches) override;
 
  private:
-  TextLessons(const Recipe& recipe, Packer train, Packer held_out);
+  TextLessons(const Recipe& recipe, const TokenStore* store, Packer train, Packer held_out);
 
   const Recipe& recipe_;
+  const TokenStore& store_;
   Packer train_, held_out_;
 };
-
-// Runs the batches of a step with the loss that is the mean over all their targets.
-LessonResult learn_batches(const Recipe& recipe, std::vector<Batch> batches, Pass* pass);
 
 }  // namespace paddock::train

@@ -24,7 +24,7 @@ struct TokenLoss {
 // A teacher's K best tokens and the mass outside them are K + 1 buckets. u = log softmax(z) of these tokens and the log
 // of the student's own mass outside them, p = softmax([logprobs, tail] / T), q = softmax(u / T):
 //   kd[r] = T^2 sum_j p_j (ln p_j - ln q_j)                                          (Hinton et al., arXiv 1503.02531)
-//   dz[r] = weight[r] (alpha d kd[r] / dz + (1 - alpha) d loss[r] / dz)
+//   dz[r] = weight[r] (alpha[r] d kd[r] / dz + (1 - alpha[r]) d loss[r] / dz)
 struct DistilledLoss {
   TokenLoss hard;
   std::span<const int32_t> ids;     // [R, K], different ones
@@ -32,8 +32,9 @@ struct DistilledLoss {
   std::span<const float> tails;     // [R], log of the teacher's mass outside; -inf where there is none
   int64_t kept = 0;                 // K
   float temperature = 1;            // T
-  float alpha = 1;
+  float alpha = 1;                // of every row
   std::span<double> divergences;  // [R], kd, written
+  std::span<const float> alphas;  // [R], of each row instead; empty: none
 };
 
 }  // namespace paddock::kernels

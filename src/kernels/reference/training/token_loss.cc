@@ -2,34 +2,15 @@
 // loss = logsumexp(z) - z[target], its divergence from a teacher's best tokens, and dz
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "base/check.h"
 #include "kernels/host/host_memory.h"
+#include "kernels/reference/training/teacher_buckets.h"
 #include "kernels/reference/training/trainer.h"
 
 namespace paddock::kernels {
 namespace {
-
-constexpr double kNothing = -std::numeric_limits<double>::infinity();
-
-// log of the sum of exp over a set of numbers.
-class LogSum {
- public:
-  void add(double value) {
-    if (value <= largest_) {
-      sum_ += std::exp(value - largest_);
-    } else {
-      sum_ = sum_ * std::exp(largest_ - value) + 1;
-      largest_ = value;
-    }
-  }
-  double value() const { return sum_ > 0 ? largest_ + std::log(sum_) : kNothing; }
-
- private:
-  double largest_ = kNothing, sum_ = 0;
-};
 
 double log_sum_of(const float* logits, int64_t count) {
   LogSum sum;
@@ -37,47 +18,21 @@ double log_sum_of(const float* logits, int64_t count) {
   return sum.value();
 }
 
-void normalise(std::vector<double>* logs) {
-  LogSum sum;
-  for (const double each : *logs) sum.add(each);
-  for (double& each : *logs) each -= sum.value();
-}
-
-// The teacher's and the student's K + 1 buckets of one row, as logs.
-struct Buckets {
-  std::vector<double> student;          // at temperature 1
-  std::vector<double> teacher, heated;  // of both at temperature T, the student's second
-};
-
-Buckets buckets_of(const DistilledLoss& op, int64_t row, const float* logits, double log_sum) {
-  const auto first = static_cast<size_t>(row * op.kept);
-  const auto ids = op.ids.subspan(first, static_cast<size_t>(op.kept));
-  Buckets buckets;
+TeacherBuckets buckets_of(const DistilledLoss& op, int64_t row, const float* logits, double log_sum) {
+  const auto kept = static_cast<size_t>(op.kept), first = static_cast<size_t>(row) * kept;
+  const auto ids = op.ids.subspan(first, kept);
   std::vector<bool> is_kept(static_cast<size_t>(op.hard.logits_RV.width));
-  for (size_t index = 0; index < ids.size(); ++index) {
-    is_kept[static_cast<size_t>(ids[index])] = true;
-    buckets.student.push_back(logits[ids[index]] - log_sum);
-    buckets.teacher.push_back(op.logprobs[first + index] / op.temperature);
+  std::vector<double> student;
+  for (const int32_t id : ids) {
+    is_kept[static_cast<size_t>(id)] = true;
+    student.push_back(logits[id] - log_sum);
   }
   // Summed by itself: one less the others' sum would cancel.
   LogSum tail;
   for (int64_t token = 0; token < op.hard.logits_RV.width; ++token)
     if (!is_kept[static_cast<size_t>(token)]) tail.add(logits[token]);
-  buckets.student.push_back(tail.value() - log_sum);
-  buckets.teacher.push_back(op.tails[static_cast<size_t>(row)] / op.temperature);
-  buckets.heated = buckets.student;
-  for (double& each : buckets.heated) each /= op.temperature;
-  normalise(&buckets.teacher);
-  normalise(&buckets.heated);
-  return buckets;
-}
-
-double divergence(const Buckets& buckets, double temperature) {
-  double sum = 0;
-  for (size_t index = 0; index < buckets.teacher.size(); ++index)
-    if (buckets.teacher[index] > kNothing)
-      sum += std::exp(buckets.teacher[index]) * (buckets.teacher[index] - buckets.heated[index]);
-  return temperature * temperature * sum;
+  student.push_back(tail.value() - log_sum);
+  return {std::move(student), op.logprobs.subspan(first, kept), op.tails[static_cast<size_t>(row)], op.temperature};
 }
 
 void hard_gradient(const TokenLoss& op, int64_t row, double log_sum, float* logits) {
@@ -88,24 +43,22 @@ void hard_gradient(const TokenLoss& op, int64_t row, double log_sum, float* logi
         static_cast<float>(weight == 0 ? 0 : weight * (std::exp(logits[token] - log_sum) - (token == target ? 1 : 0)));
 }
 
-void distilled_gradient(const DistilledLoss& op, int64_t row, const Buckets& buckets, double log_sum, float* logits) {
+void distilled_gradient(const DistilledLoss& op, int64_t row, const TeacherBuckets& buckets, double log_sum, float* logits) {
   const int32_t target = op.hard.targets[static_cast<size_t>(row)];
   const double weight = target == kNoTarget ? 0 : op.hard.weights[static_cast<size_t>(row)];
-  const auto of_bucket = [&](size_t index) {
-    return op.alpha * op.temperature * (std::exp(buckets.heated[index]) - std::exp(buckets.teacher[index]));
-  };
+  const double alpha = op.alphas.empty() ? op.alpha : op.alphas[static_cast<size_t>(row)];
   const auto kept = static_cast<size_t>(op.kept);
-  const double of_tail = of_bucket(kept);
+  const double of_tail = alpha * buckets.gradient(kept);
   std::vector<double> gradient(static_cast<size_t>(op.hard.logits_RV.width));
   for (size_t token = 0; token < gradient.size(); ++token) {
     const double log_share = logits[token] - log_sum;
-    gradient[token] = (1 - op.alpha) * (std::exp(log_share) - (static_cast<int32_t>(token) == target ? 1 : 0));
-    gradient[token] += of_tail * std::exp(log_share - buckets.student[kept]);
+    gradient[token] = (1 - alpha) * (std::exp(log_share) - (static_cast<int32_t>(token) == target ? 1 : 0));
+    gradient[token] += of_tail * std::exp(log_share - buckets.student(kept));
   }
   for (size_t index = 0; index < kept; ++index) {
     const int32_t id = op.ids[static_cast<size_t>(row) * kept + index];
     const double share = std::exp(logits[id] - log_sum);
-    gradient[static_cast<size_t>(id)] = (1 - op.alpha) * (share - (id == target ? 1 : 0)) + of_bucket(index);
+    gradient[static_cast<size_t>(id)] = (1 - alpha) * (share - (id == target ? 1 : 0)) + alpha * buckets.gradient(index);
   }
   for (size_t token = 0; token < gradient.size(); ++token)
     logits[token] = static_cast<float>(weight == 0 ? 0 : weight * gradient[token]);
@@ -142,14 +95,14 @@ void ReferenceTrainer::distilled_loss(const DistilledLoss& op) {
   check_rows(op.hard);
   const auto rows = static_cast<size_t>(op.hard.logits_RV.rows), kept = rows * static_cast<size_t>(op.kept);
   CHECK(op.ids.size() == kept && op.logprobs.size() == kept && op.tails.size() == rows);
-  CHECK(op.divergences.size() == rows);
+  CHECK(op.divergences.size() == rows && (op.alphas.empty() || op.alphas.size() == rows));
   pool_.parallel_for(op.hard.logits_RV.rows, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       float* logits = HostMemory::row(op.hard.logits_RV, row);
       const double log_sum = hard_loss(op.hard, row, logits);
-      const Buckets buckets = buckets_of(op, row, logits, log_sum);
+      const TeacherBuckets buckets = buckets_of(op, row, logits, log_sum);
       const bool counts = op.hard.targets[static_cast<size_t>(row)] != kNoTarget;
-      op.divergences[static_cast<size_t>(row)] = counts ? divergence(buckets, op.temperature) : 0;
+      op.divergences[static_cast<size_t>(row)] = counts ? buckets.divergence() : 0;
       if (!op.hard.weights.empty()) distilled_gradient(op, row, buckets, log_sum, logits);
     }
   });
