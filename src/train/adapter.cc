@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "tensor/decode.h"
+#include "train/adapter_names.h"
 
 namespace paddock::train {
 
@@ -21,6 +22,20 @@ struct AdapterConfig {
   double alpha = 0;
   bool root_of_rank = false;  // scale = alpha / sqrt(r) instead of alpha / r
   std::string version;        // of PEFT
+  std::vector<std::string> target_parameters;
+
+  // Of the experts that the parameter `name` belongs to.
+  bool targets_only_gate_up(const std::string& name) const {
+    const std::string experts = name.substr(0, name.rfind('.') + 1);
+    return targets(experts + "gate_up_proj") && !targets(experts + "down_proj");
+  }
+
+ private:
+  // As PEFT does: the whole name, or its end from a dot on.
+  bool targets(const std::string& name) const {
+    return std::ranges::any_of(
+        target_parameters, [&](const std::string& target) { return name == target || name.ends_with("." + target); });
+  }
 };
 
 class AdapterReader {
@@ -50,15 +65,9 @@ class AdapterReader {
  private:
   std::string source() const { return file_.files().front().path().string(); }
 
-  // "model.layers.0.self_attn.q_proj.weight" -> "base_model.model.model.layers.0.self_attn.q_proj"
-  static std::string peft_name(std::string name) {
-    if (name.ends_with(".weight")) name.resize(name.size() - std::string_view(".weight").size());
-    return "base_model.model." + name;
-  }
-
   Result<void> read_matrix(size_t index) {
     const tensor::Shape& shape = parameters_[index].shape;
-    const std::string start = peft_name(parameters_[index].name);
+    const std::string start = update_name(parameters_[index].name);
     const NamedTensor *a = file_.find(start + ".lora_A.weight"), *b = file_.find(start + ".lora_B.weight");
     if (a == nullptr && b == nullptr) return {};
     const int64_t rank = TRY(rank_of(start, a, b));
@@ -68,13 +77,15 @@ class AdapterReader {
     return {};
   }
 
-  // gate_up_proj is the inner wrapper, down_proj the outer one; neither key names its tensor.
+  // Keys of experts do not name their tensor: with two updates the inner one is that of gate_up_proj; a single one
+  // belongs to the tensor that the configuration names.
   Result<void> read_experts(size_t index) {
     const tensor::Shape& shape = parameters_[index].shape;  // [E, D, X]
-    std::string start = peft_name(parameters_[index].name);
-    const bool inner = start.ends_with(".gate_up_proj");
-    start.resize(start.rfind('.'));
-    if (inner) start += ".base_layer";
+    const std::string& name = parameters_[index].name;
+    const bool both = file_.find(expert_update_name(name, ExpertPlace::kInner) + ".lora_A.weight") != nullptr;
+    const bool gate_up = is_gate_up(name);
+    if (!both && gate_up != config_.targets_only_gate_up(name)) return {};
+    const std::string start = expert_update_name(name, both && gate_up ? ExpertPlace::kInner : ExpertPlace::kOuter);
     const NamedTensor *a = file_.find(start + ".lora_A.weight"), *b = file_.find(start + ".lora_B.weight");
     if (a == nullptr && b == nullptr) return {};
     const int64_t experts = shape[0], rows = TRY(rank_of(start, a, b)), rank = rows / experts;
@@ -133,7 +144,7 @@ class AdapterReader {
     return static_cast<float>(config_.alpha / (config_.root_of_rank ? std::sqrt(r) : r));
   }
 
-  void add(size_t index, const NamedTensor& a, const NamedTensor& b, Adapter::Update update) {
+  void add(size_t index, const NamedTensor& a, const NamedTensor& b, AdapterUpdate update) {
     update.a = store(a);
     update.b = store(b);
     adapter_.updates_[index] = update;
@@ -170,15 +181,17 @@ Result<AdapterConfig> read_config(const std::filesystem::path& path) {
     if (json.contains(key) && json.at(key) == true)
       return error(ErrorCode::kUnsupported, "{}: {}: expected false, found true; only plain low rank is known here",
                    path.string(), key);
-  for (const char* key : {"alpha_pattern", "rank_pattern"})
-    if (json.contains(key) && !json.at(key).empty())
-      return error(ErrorCode::kUnsupported, "{}: {}: expected one rank and one alpha for all, found {}", path.string(),
-                   key, json.at(key).dump());
+  if (json.contains("alpha_pattern") && !json.at("alpha_pattern").empty())  // ranks are seen in the tensors
+    return error(ErrorCode::kUnsupported, "{}: alpha_pattern: expected one alpha for all, found {}", path.string(),
+                 json.at("alpha_pattern").dump());
   if (!json.contains("lora_alpha") || !json.at("lora_alpha").is_number()) return wrong("lora_alpha", "a number");
   AdapterConfig config;
   config.alpha = json.at("lora_alpha").get<double>();
   config.root_of_rank = json.contains("use_rslora") && json.at("use_rslora") == true;
   if (json.contains("peft_version") && json.at("peft_version").is_string()) config.version = json.at("peft_version");
+  if (json.contains("target_parameters") && json.at("target_parameters").is_array())
+    for (const Json& target : json.at("target_parameters"))
+      if (target.is_string()) config.target_parameters.push_back(target.get<std::string>());
   return config;
 }
 
@@ -195,7 +208,7 @@ std::optional<LowRank> Adapter::update(size_t parameter, int64_t expert, kernels
                                        kernels::Address gradients) const {
   const auto found = updates_.find(parameter);
   if (found == updates_.end()) return {};
-  const Update& update = found->second;
+  const AdapterUpdate& update = found->second;
   const int64_t rank = update.rank;
   // [rows, columns] at an offset, strides given.
   const auto plane = [](kernels::Address block, int64_t offset, int64_t rows, int64_t columns, int64_t row_stride,

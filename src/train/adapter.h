@@ -21,6 +21,15 @@ namespace paddock::train {
 //   kOutputsFirst up to 0.18:     A [E r, D], row e r + j;  B [X, r E], column j E + e;  W_e += scale (B_e A_e)^T
 enum class ExpertLayout : uint8_t { kInputsFirst, kOutputsFirst };
 
+// The update of one parameter: where its A and B lie in the block, in floats.
+struct AdapterUpdate {
+  int64_t a = 0, b = 0;
+  int64_t rank = 0, experts = 0;  // experts 0: a matrix
+  int64_t inputs = 0, outputs = 0;
+  ExpertLayout layout = ExpertLayout::kInputsFirst;  // of experts
+  float scale = 1;
+};
+
 struct AdapterTensor {
   std::string name;  // PEFT's key
   tensor::Shape shape;
@@ -37,24 +46,17 @@ class Adapter {
   const std::vector<AdapterTensor>& tensors() const { return tensors_; }
   int64_t floats() const { return floats_; }
   int64_t rank() const { return largest_rank_; }
+  const std::map<size_t, AdapterUpdate>& updates() const { return updates_; }  // by parameter
 
   // Of a matrix, or of one expert of a tensor of experts. `gradients` null: not wanted.
   std::optional<LowRank> update(size_t parameter, int64_t expert, kernels::Address weights,
                                 kernels::Address gradients) const;
 
  private:
-  struct Update {
-    int64_t a = 0, b = 0;           // offsets
-    int64_t rank = 0, experts = 0;  // experts 0: a matrix
-    int64_t inputs = 0, outputs = 0;
-    ExpertLayout layout = ExpertLayout::kInputsFirst;
-    float scale = 1;
-  };
-
   friend class AdapterReader;
 
   std::vector<AdapterTensor> tensors_;
-  std::map<size_t, Update> updates_;  // by parameter
+  std::map<size_t, AdapterUpdate> updates_;  // by parameter
   int64_t floats_ = 0, largest_rank_ = 0;
 };
 
