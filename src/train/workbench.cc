@@ -25,6 +25,7 @@ Result<std::unique_ptr<Workbench>> Workbench::create(const llama4::Model& model,
                                                      const WorkbenchWishes& wishes) {
   std::unique_ptr<Workbench> bench(new Workbench);
   bench->config_ = model.config;
+  bench->config_.rope_pairs = hugging_face_pairs(model.config);  // as the weights are read
   bench->parameters_ = ParameterList::of(model.config, wishes.prefix);
   std::vector<float> adapter_values;
   if (!wishes.adapter.empty())
