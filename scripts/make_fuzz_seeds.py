@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the seeds of the fuzz targets that read checkpoints and distillation records: small valid files to start from.
 
-    scripts/make_fuzz_seeds.py            (writes fuzz/corpus/{decode,gguf,safetensors,safetensors_index,distil_record}/)
+    scripts/make_fuzz_seeds.py            (writes fuzz/corpus/{decode,encode,gguf,safetensors,safetensors_index,distil_record}/)
 
 Past findings lie beside the seeds and are left alone.
 """
@@ -111,6 +111,9 @@ def main():
     source = random.Random(1)
     for number, size in DECODABLE.items():
         write("decode", f"format_{number}", bytes([number]) + source.randbytes(size))
+    weights = random.Random(2)
+    for number in [0, 1, 2, *range(11, 21)]:  # two blocks of each format that is written
+        write("encode", f"format_{number}", bytes([number]) + b"".join(struct.pack("<f", weights.gauss(0, 0.02)) for _ in range(512)))
 
     every_type = [
         (b"u8", 0, b"\xff"), (b"i8", 1, b"\xff"), (b"u16", 2, b"\1\2"), (b"i16", 3, b"\1\2"), (b"u32", 4, b"\1\2\3\4"),

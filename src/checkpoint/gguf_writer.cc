@@ -152,20 +152,26 @@ class Writer {
  public:
   explicit Writer(const std::filesystem::path& path) : path_(path), file_(path.string()) {}
 
-  Result<void> write(std::span<const GgufPair> metadata, std::span<const TensorToWrite> tensors) {
+  Result<void> write(std::span<const GgufPair> metadata, std::span<const PlannedTensor> tensors,
+                     const MakeBytes& make) {
     header_ = "GGUF";
     append(header_, kVersion);
     append(header_, uint64_t{tensors.size()});
     append(header_, uint64_t{metadata.size()});
     for (const GgufPair& pair : metadata) TRY_VOID(add_pair(pair));
-    for (const TensorToWrite& tensor : tensors) TRY_VOID(add_tensor(tensor));
+    for (const PlannedTensor& tensor : tensors) sizes_.push_back(TRY(add_tensor(tensor)));
 
     NewFile output = TRY(NewFile::create(path_));
     TRY_VOID(output.write(header_));
     if (!tensors.empty()) TRY_VOID(output.write_zeros(padding(header_.size())));
-    for (const TensorToWrite& tensor : tensors) {
-      TRY_VOID(output.write(tensor.view.bytes));
-      TRY_VOID(output.write_zeros(padding(tensor.view.bytes.size())));
+    for (size_t index = 0; index < tensors.size(); ++index) {
+      uint64_t written = 0;
+      TRY_VOID(make(index, [&](std::span<const std::byte> bytes) {
+        written += bytes.size();
+        return output.write(bytes);
+      }));
+      CHECK(written == sizes_[index]);
+      TRY_VOID(output.write_zeros(padding(written)));
     }
     return output.commit();
   }
@@ -196,27 +202,27 @@ class Writer {
     return {};
   }
 
-  Result<void> add_tensor(const TensorToWrite& tensor) {
+  // Returns its bytes.
+  Result<uint64_t> add_tensor(const PlannedTensor& tensor) {
     TRY_VOID(check_name(file_, "tensor name", tensor.name, kTensorNameLimit));
-    if (!names_.insert("tensor " + std::string(tensor.name)).second)
+    if (!names_.insert("tensor " + tensor.name).second)
       return error(ErrorCode::kInvalidArgument, "{}: expected tensor {} once, found it twice; rename one", file_,
                    in_quotes(tensor.name));
-    const tensor::Shape& shape = tensor.view.shape;
+    const tensor::Shape& shape = tensor.shape;
     const bool is_empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
     if (shape.empty() || shape.size() > 4 || is_empty)
       return error(ErrorCode::kUnsupported,
                    "{}: tensor {}: expected 1 to 4 extents from 1, found the shape {}; reshape it", file_,
                    in_quotes(tensor.name), tensor::to_string(shape));
-    const uint64_t bytes = TRY(tensor_bytes(file_, tensor.name, tensor.view.dtype, shape));
-    CHECK(bytes == tensor.view.bytes.size());
+    const uint64_t bytes = TRY(tensor_bytes(file_, tensor.name, tensor.dtype, shape));
     append_string(header_, tensor.name);
     append(header_, static_cast<uint32_t>(shape.size()));
     for (auto extent = shape.rbegin(); extent != shape.rend(); ++extent)
       append(header_, static_cast<uint64_t>(*extent));
-    append(header_, TRY(gguf_number_of(tensor.view.dtype)));
+    append(header_, TRY(gguf_number_of(tensor.dtype)));
     append(header_, offset_);
     offset_ += bytes + padding(bytes);
-    return {};
+    return bytes;
   }
 
   uint64_t padding(uint64_t bytes) const { return (alignment_ - bytes % alignment_) % alignment_; }
@@ -225,6 +231,7 @@ class Writer {
   std::string file_;
   std::string header_;
   std::unordered_set<std::string> names_;
+  std::vector<uint64_t> sizes_;  // of tensors, in bytes
   uint64_t alignment_ = kGgufDefaultAlignment;
   uint64_t offset_ = 0;  // of the next tensor, in the data
 };
@@ -233,7 +240,13 @@ class Writer {
 
 Result<void> write_gguf(const std::filesystem::path& path, std::span<const GgufPair> metadata,
                         std::span<const TensorToWrite> tensors) {
-  return Writer(path).write(metadata, tensors);
+  return Writer(path).write(metadata, plan_of(tensors),
+                            [&](size_t index, const TakeBytes& take) { return take(tensors[index].view.bytes); });
+}
+
+Result<void> write_gguf(const std::filesystem::path& path, std::span<const GgufPair> metadata,
+                        std::span<const PlannedTensor> tensors, const MakeBytes& make) {
+  return Writer(path).write(metadata, tensors, make);
 }
 
 }  // namespace paddock::checkpoint

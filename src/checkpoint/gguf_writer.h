@@ -18,4 +18,8 @@ namespace paddock::checkpoint {
 Result<void> write_gguf(const std::filesystem::path& path, std::span<const GgufPair> metadata,
                         std::span<const TensorToWrite> tensors);
 
+// The same with bytes that are made on the way.
+Result<void> write_gguf(const std::filesystem::path& path, std::span<const GgufPair> metadata,
+                        std::span<const PlannedTensor> tensors, const MakeBytes& make);
+
 }  // namespace paddock::checkpoint

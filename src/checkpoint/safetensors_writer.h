@@ -20,4 +20,8 @@ using TextPairs = std::span<const std::pair<std::string, std::string>>;
 Result<void> write_safetensors(const std::filesystem::path& path, std::span<const TensorToWrite> tensors,
                                TextPairs metadata = {});
 
+// The same with bytes that are made on the way; they are asked for in the order in which they are written.
+Result<void> write_safetensors(const std::filesystem::path& path, std::span<const PlannedTensor> tensors,
+                               const MakeBytes& make, TextPairs metadata = {});
+
 }  // namespace paddock::checkpoint

@@ -26,6 +26,7 @@ void add_render_command(CLI::App& program, Action* chosen);
 void add_parse_tools_command(CLI::App& program, Action* chosen);
 void add_inspect_command(CLI::App& program, Action* chosen);
 void add_bench_command(CLI::App& program, Action* chosen);
+void add_convert_command(CLI::App& program, Action* chosen);
 void add_distil_command(CLI::App& program, Action* chosen);
 void add_train_command(CLI::App& program, Action* chosen);
 void add_upcycle_command(CLI::App& program, Action* chosen);

@@ -64,6 +64,7 @@ Result<std::optional<text::GgufVocabulary>> gguf_vocabulary(const checkpoint::Gg
   using Strings = std::vector<std::string_view>;
   text::GgufVocabulary vocabulary;
   vocabulary.model = *TRY(reader.optional<std::string>("tokenizer.ggml.model", "a string"));
+  if (vocabulary.model == "none" || vocabulary.model == "no_vocab") return std::nullopt;  // says so in words
   if (const auto* pre = TRY(reader.optional<std::string>("tokenizer.ggml.pre", "a string"))) vocabulary.pre = *pre;
   if (const auto* tokens = TRY(reader.optional<Strings>("tokenizer.ggml.tokens", "an array of strings")))
     vocabulary.tokens = *tokens;

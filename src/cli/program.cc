@@ -91,6 +91,7 @@ int parse_and_run(int argc, char** argv) {
   add_parse_tools_command(program, &chosen);
   add_inspect_command(program, &chosen);
   add_bench_command(program, &chosen);
+  add_convert_command(program, &chosen);
   add_distil_command(program, &chosen);
   add_train_command(program, &chosen);
   add_upcycle_command(program, &chosen);

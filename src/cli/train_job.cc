@@ -14,6 +14,7 @@
 #include "cli/interrupt.h"
 #include "cli/open_model.h"
 #include "cli/train_progress.h"
+#include "cli/trained_output.h"
 #include "kernels/choose.h"
 #include "kernels/limits/limits.h"
 #include "llama4/identity.h"
@@ -105,6 +106,7 @@ double limit_of(const train::Recipe& recipe, const TrainOptions& options, const 
 }
 
 Result<void> run_job(const train::Recipe& recipe, const TrainOptions& options) {
+  TRY_VOID(check_exports(recipe));
   const auto machine = TRY(choose_machine(options.model));
   const auto trainer = TRY(kernels::make_trainer(machine->name(), options.model.threads));
   Start start;
@@ -131,7 +133,15 @@ Result<void> run_job(const train::Recipe& recipe, const TrainOptions& options) {
     note("stopped after step {} of {}; --resume goes on", job->step(), job->steps());
     return already_told();
   }
-  return job->take_result();
+  TRY_VOID(job->take_result());
+  for (const std::string& path : TRY(write_trained(recipe, {.bench = &job->bench(),
+                                                            .open = start.open ? &*start.open : nullptr,
+                                                            .start = start.model ? &*start.model : nullptr,
+                                                            .text = &start.text,
+                                                            .tokenizer = recipe.model.tokenizer,
+                                                            .threads = options.model.threads})))
+    TRY_VOID(print(path + "\n"));
+  return {};
 }
 
 Result<void> train(const TrainOptions& options) {

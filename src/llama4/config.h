@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
 #include "kernels/contracts/position.h"
+#include "llama4/rope.h"
 
 namespace paddock::llama4 {
 
@@ -30,6 +31,14 @@ enum class Quantization : uint8_t { kNone, kFp8RowScales };
 
 // Which names the tensors carry.
 enum class TensorNames : uint8_t { kHuggingFaceLlama4, kHuggingFaceLlama, kGguf };
+
+// What rotary frequencies were made from, for those who write a configuration again. GGUF files keep the divisors that
+// llama3 scaling amounts to and not its numbers, so that `llama3` is missing there.
+struct RopeOrigin {
+  double theta = 10000;
+  double linear_factor = 1;  // divides all frequencies
+  std::optional<Llama3Scaling> llama3;
+};
 
 struct Config {
   std::string architecture;  // "llama4" or "llama", for people
@@ -54,6 +63,7 @@ struct Config {
 
   kernels::RopePairs rope_pairs = kernels::RopePairs::kInterleaved;
   std::vector<float> rope_frequencies;  // [H/2], radians a position, scaling applied
+  RopeOrigin rope_origin;
 
   std::vector<LayerPlan> layers;     // [L]
   std::vector<int32_t> stop_tokens;  // ids that end a text, as the configuration names them

@@ -164,12 +164,14 @@ Result<void> read_rope(const checkpoint::Checkpoint& checkpoint, GgufKeys& keys,
   if (rotated && *rotated != config->head_width)
     return keys.wrong("rope.dimension_count", fmt::format("the head width of {}", config->head_width));
   config->rope_frequencies = rope_frequencies(theta.value_or(10000), config->head_width);
+  config->rope_origin = {.theta = theta.value_or(10000)};
 
   const auto scaling = TRY(keys.text("rope.scaling.type"));
   const auto factor = TRY(keys.number("rope.scaling.factor"));
   if (scaling == "linear") {
     if (!factor || !(*factor > 0)) return keys.wrong("rope.scaling.factor", "a positive number");
     for (float& frequency : config->rope_frequencies) frequency /= static_cast<float>(*factor);
+    config->rope_origin.linear_factor = *factor;
   } else if (scaling && *scaling != "none") {
     return keys.wrong("rope.scaling.type", "none or linear");
   }

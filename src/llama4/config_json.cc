@@ -73,9 +73,14 @@ Result<void> read_rope(JsonKeys& keys, ConfigReport* report, const std::string& 
     keys.infer("rope_theta", fmt::format("{}, the default of {}", rope.theta, config->architecture));
   if (!(rope.theta > 0)) return keys.wrong("rope_theta", "a positive number");
   config->rope_frequencies = rope_frequencies(rope.theta, config->head_width);
-  if (rope.kind == "llama3") apply_llama3_scaling(rope.llama3, config->rope_frequencies);
-  if (rope.kind == "linear")
+  config->rope_origin = {.theta = rope.theta};
+  if (rope.kind == "llama3") {
+    apply_llama3_scaling(rope.llama3, config->rope_frequencies);
+    config->rope_origin.llama3 = rope.llama3;
+  } else if (rope.kind == "linear") {
     for (float& frequency : config->rope_frequencies) frequency /= static_cast<float>(rope.factor);
+    config->rope_origin.linear_factor = rope.factor;
+  }
   return {};
 }
 

@@ -16,6 +16,7 @@
 namespace paddock::train {
 
 using llama4::AdapterTensor;
+using llama4::AdapterUpdate;
 using llama4::ExpertLayout;
 
 class Adapter {
@@ -30,7 +31,7 @@ class Adapter {
   const std::vector<AdapterTensor>& tensors() const { return file_.tensors(); }
   int64_t floats() const { return file_.floats(); }
   int64_t rank() const { return file_.rank(); }
-  const llama4::AdapterFile& file() const { return file_; }
+  const std::map<size_t, AdapterUpdate>& updates() const { return file_.updates(); }  // by parameter
 
   // Of a matrix, or of one expert of a tensor of experts. `gradients` null: not wanted.
   std::optional<LowRank> update(size_t parameter, int64_t expert, kernels::Address weights,

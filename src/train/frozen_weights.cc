@@ -58,7 +58,7 @@ Result<FrozenWeights> FrozenWeights::create(const llama4::Model& model, const Pa
   frozen.staged_.resize(static_cast<size_t>(of_layer));
   for (const Outer& outer : frozen.outer_) {
     std::vector<float> numbers(static_cast<size_t>(list[outer.parameter].count));
-    read_outer_weights(model, list, outer.parameter, {numbers, list[outer.parameter].offset}, frozen.pool_.get());
+    read_piece(model, list, outer.parameter, 0, numbers, frozen.pool_.get());
     model.machine->write(std::as_bytes(std::span(numbers)), frozen.address(outer.parameter));
   }
   return frozen;
@@ -68,7 +68,16 @@ void FrozenWeights::take_layer(size_t layer) {
   if (layer_ == layer) return;
   const Range range = range_of(*list_, layer);
   const std::span<float> numbers = std::span(staged_).first(static_cast<size_t>(range.end - range.begin));
-  read_layer_weights(*model_, *list_, layer, {numbers, range.begin}, pool_.get());
+  for (size_t parameter = 0; parameter < list_->all().size(); ++parameter) {
+    const Parameter& place = (*list_)[parameter];
+    if (place.offset < range.begin || place.offset >= range.end) continue;
+    const int64_t pieces = pieces_of(place), count = place.count / pieces;
+    for (int64_t piece = 0; piece < pieces; ++piece)
+      read_piece(*model_, *list_, parameter, piece,
+                 numbers.subspan(static_cast<size_t>(place.offset - range.begin + piece * count),
+                                 static_cast<size_t>(count)),
+                 pool_.get());
+  }
   model_->machine->write(std::as_bytes(numbers), layer_block_.address());
   layer_ = layer;
   layer_first_ = range.begin;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "train/adapter_names.h"
 #include "train/random.h"
 
 namespace paddock::train {
@@ -37,14 +38,10 @@ Result<std::vector<size_t>> parameters_of(const ParameterList& list, const std::
   return found;
 }
 
-// Where PEFT keeps the update of a parameter: "base_model.model." and the module, without ".weight" or the name of a
-// tensor of experts.
+// Both tensors of experts are updated, so that gate_up_proj has the inner place.
 std::string module_of(const Parameter& parameter) {
-  const std::string& name = parameter.name;
-  const std::string start = "base_model.model.";
-  if (parameter.shape.size() == 2) return start + name.substr(0, name.size() - std::string_view(".weight").size());
-  const std::string experts = name.substr(0, name.rfind('.'));
-  return start + experts + (name.ends_with("gate_up_proj") ? ".base_layer" : "");
+  if (parameter.shape.size() == 2) return update_name(parameter.name);
+  return expert_update_name(parameter.name, is_gate_up(parameter.name) ? ExpertPlace::kInner : ExpertPlace::kOuter);
 }
 
 }  // namespace

@@ -13,47 +13,75 @@ namespace {
 using kernels::Matrix;
 using kernels::MatrixOrder;
 
-class Reader {
- public:
-  Reader(const llama4::Model& model, const ParameterList& list, const PartOfBlock& part, ThreadPool* pool)
-      : model_(model), machine_(*model.machine), list_(list), part_(part), pool_(*pool) {}
+// What a parameter is in the model: a norm, a matrix, or pairs of experts' matrices beside each other.
+struct Stored {
+  const kernels::NormWeight* norm = nullptr;
+  const Matrix* matrix = nullptr;
+  int64_t turned_heads = 0;  // of queries or keys
+  const std::vector<kernels::ExpertWeights>* gate_up = nullptr;
+  const std::vector<kernels::ExpertWeights>* down = nullptr;
+};
 
-  // Embedding, head or final norm.
-  void outer(size_t index) {
-    if (index == list_.final_norm) return norm(model_.weights.final_norm, index);
-    matrix(index == list_.embedding ? model_.weights.embedding : model_.weights.head, index);
+Stored find_in_layer(const llama4::LayerWeights& weights, const LayerParameters& places, const llama4::Config& config,
+                     size_t index) {
+  if (index == places.attention_norm) return {.norm = &weights.attention_norm};
+  if (index == places.feed_forward_norm) return {.norm = &weights.feed_forward_norm};
+  if (index == places.q) return {.matrix = &weights.wq, .turned_heads = config.query_heads};
+  if (index == places.k) return {.matrix = &weights.wk, .turned_heads = config.kv_heads};
+  if (index == places.v) return {.matrix = &weights.wv};
+  if (index == places.o) return {.matrix = &weights.wo};
+  if (index == places.mlp.gate) return {.matrix = &weights.mlp.gate};
+  if (index == places.mlp.up) return {.matrix = &weights.mlp.up};
+  if (index == places.mlp.down) return {.matrix = &weights.mlp.down};
+  if (index == places.router) return {.matrix = &weights.router};
+  if (index == places.experts_gate_up) return {.gate_up = &weights.experts};
+  if (index == places.experts_down) return {.down = &weights.experts};
+  return {};
+}
+
+Stored find(const llama4::Model& model, const ParameterList& list, size_t index) {
+  const llama4::Weights& weights = model.weights;
+  if (index == list.embedding) return {.matrix = &weights.embedding};
+  if (index == list.final_norm) return {.norm = &weights.final_norm};
+  if (index == list.head) return {.matrix = &weights.head};
+  for (size_t layer = 0; layer < list.layers.size(); ++layer) {
+    const Stored found = find_in_layer(weights.layers[layer], list.layers[layer], model.config, index);
+    if (found.norm != nullptr || found.matrix != nullptr || found.gate_up != nullptr || found.down != nullptr)
+      return found;
+  }
+  CHECK(false);
+}
+
+class PieceReader {
+ public:
+  PieceReader(const llama4::Model& model, std::span<float> to, ThreadPool* pool)
+      : model_(model), machine_(*model.machine), to_(to), pool_(pool) {}
+
+  void norm(const kernels::NormWeight& weight) {
+    std::ranges::copy(decoded(weight.weights, weight.dtype, weight.width), to_.begin());
   }
 
-  void layer(size_t index) {
-    const llama4::LayerWeights& weights = model_.weights.layers[index];
-    const LayerParameters& places = list_.layers[index];
-    norm(weights.attention_norm, places.attention_norm);
-    matrix(weights.wq, places.q);
-    matrix(weights.wk, places.k);
-    matrix(weights.wv, places.v);
-    matrix(weights.wo, places.o);
-    norm(weights.feed_forward_norm, places.feed_forward_norm);
-    matrix(weights.mlp.gate, places.mlp.gate);
-    matrix(weights.mlp.up, places.mlp.up);
-    matrix(weights.mlp.down, places.mlp.down);
-    if (places.router == kNoParameter) return;
-    matrix(weights.router, places.router);
-    for (size_t expert = 0; expert < weights.experts.size(); ++expert) {
-      const auto at = static_cast<int64_t>(expert);
-      const int64_t inner = weights.experts[expert].gate.outputs;
-      const int64_t from_gate = list_[places.experts_gate_up].count / static_cast<int64_t>(weights.experts.size()) * at;
-      const int64_t from_down = list_[places.experts_down].count / static_cast<int64_t>(weights.experts.size()) * at;
-      inputs_first(weights.experts[expert].gate, places.experts_gate_up, from_gate, 2 * inner);
-      inputs_first(weights.experts[expert].up, places.experts_gate_up, from_gate + inner, 2 * inner);
-      inputs_first(weights.experts[expert].down, places.experts_down, from_down, weights.experts[expert].down.outputs);
-    }
+  // Outputs first. Rows of `turned_heads` heads come in the order of Hugging Face.
+  void matrix(const Matrix& weights, int64_t turned_heads) {
+    CHECK(static_cast<int64_t>(to_.size()) == weights.outputs * weights.inputs);
+    const bool turned = turned_heads > 0 && model_.config.rope_pairs != hugging_face_pairs(model_.config);
+    const int64_t width = turned ? weights.outputs / turned_heads : 0;
+    each_weight(weights, [&](int64_t output, int64_t input, float value) {
+      const int64_t row = turned ? output / width * width + half_place(output % width, width) : output;
+      to_[static_cast<size_t>(row * weights.inputs + input)] = value;
+    });
+  }
+
+  // Inputs first, `stride` outputs to a row, of which these begin at `first`.
+  void inputs_first(const Matrix& weights, int64_t first, int64_t stride) {
+    each_weight(weights, [&](int64_t output, int64_t input, float value) {
+      to_[static_cast<size_t>(first + input * stride + output)] = value;
+    });
   }
 
  private:
-  std::span<float> place(size_t index) {
-    return part_.numbers.subspan(static_cast<size_t>(list_[index].offset - part_.first),
-                                 static_cast<size_t>(list_[index].count));
-  }
+  // Neighbours 2 j and 2 j + 1 of a head lie in its halves, at j each.
+  static int64_t half_place(int64_t row, int64_t width) { return row % 2 * (width / 2) + row / 2; }
 
   std::vector<float> decoded(kernels::Address from, tensor::DType dtype, int64_t count) {
     std::vector<std::byte> bytes(tensor::row_bytes(dtype, count));
@@ -61,10 +89,6 @@ class Reader {
     std::vector<float> values(static_cast<size_t>(count));
     tensor::decode_row(dtype, bytes.data(), values.data(), count);
     return values;
-  }
-
-  void norm(const kernels::NormWeight& weight, size_t index) {
-    std::ranges::copy(decoded(weight.weights, weight.dtype, weight.width), place(index).begin());
   }
 
   // put(output, input, value) for each weight, scales applied.
@@ -76,13 +100,13 @@ class Reader {
                                           : decoded(matrix.scales, matrix.scale_dtype, matrix.scale_count);
     const int64_t rows = by_outputs ? matrix.outputs : matrix.inputs;
     const int64_t width = by_outputs ? matrix.inputs : matrix.outputs;
-    // Rows at once, because a machine is used by one thread at a time and tells of what it reads.
+    // A machine is read by one thread at a time.
     const size_t row_bytes = tensor::row_bytes(matrix.dtype, width);
     std::vector<std::byte> bytes(row_bytes * static_cast<size_t>(rows));
     for (int64_t row = 0; row < rows; ++row)
       machine_.read(matrix.weights.plus(static_cast<size_t>(row) * matrix.row_stride),
                     std::span(bytes).subspan(static_cast<size_t>(row) * row_bytes, row_bytes));
-    pool_.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+    const auto decode_rows = [&](int64_t begin, int64_t end, int) {
       std::vector<float> values(static_cast<size_t>(width));
       for (int64_t row = begin; row < end; ++row) {
         tensor::decode_row(matrix.dtype, bytes.data() + static_cast<size_t>(row) * row_bytes, values.data(), width);
@@ -92,50 +116,53 @@ class Reader {
               values[static_cast<size_t>(index)] * scales[scales.size() == 1 ? 0 : static_cast<size_t>(output)]);
         }
       }
-    });
-  }
-
-  void matrix(const Matrix& weights, size_t index) {
-    const std::span<float> to = place(index);
-    CHECK(static_cast<int64_t>(to.size()) == weights.outputs * weights.inputs);
-    each_weight(weights, [&](int64_t output, int64_t input, float value) {
-      to[static_cast<size_t>(output * weights.inputs + input)] = value;
-    });
-  }
-
-  void inputs_first(const Matrix& weights, size_t index, int64_t first, int64_t stride) {
-    const std::span<float> to = place(index);
-    each_weight(weights, [&](int64_t output, int64_t input, float value) {
-      to[static_cast<size_t>(first + input * stride + output)] = value;
-    });
+    };
+    if (pool_ == nullptr)
+      decode_rows(0, rows, 0);
+    else
+      pool_->parallel_for(rows, 8, decode_rows);
   }
 
   const llama4::Model& model_;
   kernels::Machine& machine_;
-  const ParameterList& list_;
-  PartOfBlock part_;
-  ThreadPool& pool_;
+  std::span<float> to_;
+  ThreadPool* pool_;
 };
 
 }  // namespace
 
-void read_outer_weights(const llama4::Model& model, const ParameterList& list, size_t parameter,
-                        const PartOfBlock& part, ThreadPool* pool) {
-  Reader(model, list, part, pool).outer(parameter);
+kernels::RopePairs hugging_face_pairs(const llama4::Config& config) {
+  return config.architecture == "llama" ? kernels::RopePairs::kHalves : kernels::RopePairs::kInterleaved;
 }
 
-void read_layer_weights(const llama4::Model& model, const ParameterList& list, size_t layer, const PartOfBlock& part,
-                        ThreadPool* pool) {
-  Reader(model, list, part, pool).layer(layer);
+void read_piece(const llama4::Model& model, const ParameterList& list, size_t parameter, int64_t piece,
+                std::span<float> values, ThreadPool* pool) {
+  const Parameter& place = list[parameter];
+  CHECK(static_cast<int64_t>(values.size()) == place.count / pieces_of(place) && piece < pieces_of(place));
+  const Stored stored = find(model, list, parameter);
+  PieceReader reader(model, values, pool);
+  if (stored.norm != nullptr) reader.norm(*stored.norm);
+  if (stored.matrix != nullptr) reader.matrix(*stored.matrix, stored.turned_heads);
+  if (stored.gate_up != nullptr) {
+    const kernels::ExpertWeights& expert = (*stored.gate_up)[static_cast<size_t>(piece)];
+    const int64_t inner = expert.gate.outputs;
+    reader.inputs_first(expert.gate, 0, 2 * inner);
+    reader.inputs_first(expert.up, inner, 2 * inner);
+  }
+  if (stored.down != nullptr) {
+    const Matrix& down = (*stored.down)[static_cast<size_t>(piece)].down;
+    reader.inputs_first(down, 0, down.outputs);
+  }
 }
 
-void read_weights(const llama4::Model& model, const ParameterList& list, const PartOfBlock& part, ThreadPool* pool) {
-  CHECK(part.first == 0 && static_cast<int64_t>(part.numbers.size()) == list.floats());
-  Reader reader(model, list, part, pool);
-  reader.outer(list.embedding);
-  reader.outer(list.final_norm);
-  if (list.head != list.embedding) reader.outer(list.head);
-  for (size_t layer = 0; layer < list.layers.size(); ++layer) reader.layer(layer);
+void read_weights(const llama4::Model& model, const ParameterList& list, std::span<float> block, ThreadPool* pool) {
+  CHECK(static_cast<int64_t>(block.size()) == list.floats());
+  for (size_t index = 0; index < list.all().size(); ++index) {
+    const int64_t pieces = pieces_of(list[index]), count = list[index].count / pieces;
+    for (int64_t piece = 0; piece < pieces; ++piece)
+      read_piece(model, list, index, piece,
+                 block.subspan(static_cast<size_t>(list[index].offset + piece * count), static_cast<size_t>(count)), pool);
+  }
 }
 
 }  // namespace paddock::train

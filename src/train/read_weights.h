@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// From the weights that inference runs on, whatever stores them, to the float32 block that training works on.
+// From the weights that inference runs on, whatever stores them, to the float32 numbers that training works on and
+// files are written from.
 
-#include <cstdint>
 #include <span>
 
 #include "base/thread_pool.h"
@@ -11,18 +11,19 @@
 
 namespace paddock::train {
 
-// Numbers of a block from number `first` on.
-struct PartOfBlock {
-  std::span<float> numbers;
-  int64_t first = 0;
-};
+// Which numbers of a head turn together where the layout is Hugging Face's. GGUF files of the llama family have the
+// rows of queries and keys in another order; reading puts them back, so that adapters and files fit.
+kernels::RopePairs hugging_face_pairs(const llama4::Config& config);
 
-// Fill what `part` holds of the block with the model's weights: all of them; embedding, final norm and head; or those
-// of a layer.
-void read_weights(const llama4::Model& model, const ParameterList& list, const PartOfBlock& part, ThreadPool* pool);
-void read_outer_weights(const llama4::Model& model, const ParameterList& list, size_t parameter,
-                        const PartOfBlock& part, ThreadPool* pool);
-void read_layer_weights(const llama4::Model& model, const ParameterList& list, size_t layer, const PartOfBlock& part,
-                        ThreadPool* pool);
+// Rows are decoded by the pool's threads, where there is one.
+
+// Fills the block [list.floats()] with the model's weights.
+void read_weights(const llama4::Model& model, const ParameterList& list, std::span<float> block,
+                  ThreadPool* pool = nullptr);
+
+// One piece of a parameter: an expert of those that have three dimensions, else all of it.
+inline int64_t pieces_of(const Parameter& parameter) { return parameter.shape.size() == 3 ? parameter.shape[0] : 1; }
+void read_piece(const llama4::Model& model, const ParameterList& list, size_t parameter, int64_t piece,
+                std::span<float> values, ThreadPool* pool = nullptr);
 
 }  // namespace paddock::train

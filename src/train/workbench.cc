@@ -25,6 +25,7 @@ Result<std::unique_ptr<Workbench>> Workbench::create(const llama4::Model& model,
                                                      const WorkbenchWishes& wishes) {
   std::unique_ptr<Workbench> bench(new Workbench);
   bench->config_ = model.config;
+  bench->config_.rope_pairs = hugging_face_pairs(model.config);  // as the weights are read
   bench->parameters_ = ParameterList::of(model.config, wishes.prefix);
   bench->trained_ = {.config = &bench->config_,
                      .machine = model.machine,
@@ -37,7 +38,7 @@ Result<std::unique_ptr<Workbench>> Workbench::create(const llama4::Model& model,
   }
   std::vector<float> block(static_cast<size_t>(bench->parameters_.floats()));
   ThreadPool pool(wishes.threads);
-  read_weights(model, bench->parameters_, {block}, &pool);
+  read_weights(model, bench->parameters_, block, &pool);
   TRY_VOID(bench->train_weights(block));
   return bench;
 }

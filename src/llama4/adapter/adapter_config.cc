@@ -96,6 +96,9 @@ Result<AdapterConfig> AdapterConfig::parse(std::string_view text, const std::str
       config.alpha_of_.emplace_back(key, alpha.get<double>());
     }
   }
+  if (json.contains("target_parameters") && json.at("target_parameters").is_array())
+    for (const Json& target : json.at("target_parameters"))
+      if (target.is_string()) config.target_parameters_.push_back(target.get<std::string>());
   config.root_of_rank_ = json.contains("use_rslora") && json.at("use_rslora") == true;
   if (json.contains("peft_version") && json.at("peft_version").is_string())
     if (int major = 0, minor = 0;
@@ -110,6 +113,14 @@ float AdapterConfig::scale(std::string_view name, int64_t rank) const {
   const double alpha = found == alpha_of_.end() ? alpha_ : found->second;
   const auto r = static_cast<double>(rank);
   return static_cast<float>(alpha / (root_of_rank_ ? std::sqrt(r) : r));
+}
+
+bool AdapterConfig::updates_gate_up_alone(const std::string& experts) const {
+  const auto is_named = [&](const std::string& tensor) {
+    return std::ranges::any_of(target_parameters_,
+                               [&](const std::string& target) { return ends_with_module(tensor, target); });
+  };
+  return is_named(experts + ".gate_up_proj") && !is_named(experts + ".down_proj");
 }
 
 }  // namespace paddock::llama4

@@ -22,12 +22,17 @@ class AdapterConfig {
   // alpha / sqrt(r) where the file says use_rslora. Finite.
   float scale(std::string_view name, int64_t rank) const;
 
+  // Whether the file names the experts' tensor gate_up_proj and not down_proj, of the module `experts`: a single update
+  // of experts says nowhere else which of the two it is of.
+  bool updates_gate_up_alone(const std::string& experts) const;
+
   // Of the PEFT that wrote the file, (0, 19) for "0.19.1"; (-1, 0) where the file does not say.
   std::pair<int, int> version() const { return version_; }
 
  private:
   double alpha_ = 0;
   std::vector<std::pair<std::string, double>> alpha_of_;  // of modules that end so, first match first
+  std::vector<std::string> target_parameters_;
   bool root_of_rank_ = false;
   std::pair<int, int> version_ = {-1, 0};
 };

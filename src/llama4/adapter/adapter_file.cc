@@ -86,12 +86,17 @@ class AdapterReader {
                {.rank = rank, .inputs = shape[1], .outputs = shape[0], .scale = config_.scale(module, rank)});
   }
 
-  // gate_up_proj is the inner wrapper, down_proj the outer one; neither key names its tensor.
+  // PEFT wraps the module once for each tensor that it updates, and keys do not name theirs: of two the inner wrapper is
+  // that of gate_up_proj, a single one belongs to the tensor that the configuration names.
   Result<void> read_experts(size_t index) {
     const tensor::Shape& shape = parameters_[index].shape;  // [E, D, X]
     const std::string_view module = module_of(parameters_[index].name);
     const std::string wrapped(module.substr(0, module.rfind('.')));
-    const Pair pair = TRY(take(module.ends_with(".gate_up_proj") ? wrapped + ".base_layer" : wrapped));
+    const bool is_gate_up = module.ends_with(".gate_up_proj");
+    const bool has_inner = unused_.contains(wrapped + ".base_layer.lora_A.weight") ||
+                           unused_.contains(wrapped + ".base_layer.lora_B.weight");
+    if (!has_inner && is_gate_up && !config_.updates_gate_up_alone(wrapped)) return {};
+    const Pair pair = TRY(take(has_inner && is_gate_up ? wrapped + ".base_layer" : wrapped));
     if (!pair) return {};
     const int64_t experts = shape[0], rows = TRY(rows_of(*pair.a)), rank = rows / experts;
     if (rank * experts != rows)
