@@ -164,6 +164,9 @@ class AdapterReader {
 
   Result<int64_t> store(const NamedTensor& tensor) {
     const int64_t offset = adapter_.floats_, count = tensor.view.values();
+    if (static_cast<uint64_t>(offset + count) > limits_.floats)
+      return error(ErrorCode::kLimit, "{}: expected at most {} numbers in all, found more; give adapters more memory",
+                   source_, limits_.floats);
     adapter_.tensors_.push_back({tensor.name, tensor.view.shape, offset, count});
     adapter_.floats_ += (count + 15) / 16 * 16;
     values_.resize(static_cast<size_t>(adapter_.floats_));
