@@ -29,7 +29,8 @@ using AdapterPointer = std::shared_ptr<const llama4::Adapter>;
 std::vector<int32_t> text_with(size_t length, int32_t seed, const llama4::Config& config) {
   std::vector<int32_t> text(length);
   for (size_t index = 0; index < length; ++index)
-    text[index] = static_cast<int32_t>((static_cast<int64_t>(index) * 37 + seed * 11) % std::min<int64_t>(config.vocabulary, 1000));
+    text[index] = static_cast<int32_t>((static_cast<int64_t>(index) * 37 + seed * 11) %
+                                       std::min<int64_t>(config.vocabulary, 1000));
   return text;
 }
 
@@ -158,8 +159,9 @@ TEST_F(AdapterTest, HasTheLogitsOfTheReference) {
       for (end = begin + 1; end < rows && positions[end] != 0;) ++end;
       const auto found = logits_of(loaded_->model, plan_for(*loaded_, 100, 1, 7),
                                    std::span(tokens).subspan(begin, end - begin), adapter.get());
-      EXPECT_LT(largest_difference(found, std::span(wanted.values).subspan(begin * vocabulary, (end - begin) * vocabulary)),
-                5e-5f)
+      EXPECT_LT(
+          largest_difference(found, std::span(wanted.values).subspan(begin * vocabulary, (end - begin) * vocabulary)),
+          5e-5f)
           << adapter_folder << ", row " << begin;
     }
   }
@@ -176,7 +178,8 @@ TEST_F(AdapterTest, ARequestIsAsIfItWereAlone) {
     int32_t seed = 0;
     for (const AdapterPointer& adapter : {AdapterPointer(), one, two, AdapterPointer(), attention, one, two, one}) {
       ++seed;
-      all.push_back({text_with(static_cast<size_t>(5 + 9 * seed), seed, loaded_->model.config), adapter, 1.5f, 20 + seed});
+      all.push_back(
+          {text_with(static_cast<size_t>(5 + 9 * seed), seed, loaded_->model.config), adapter, 1.5f, 20 + seed});
     }
     const std::vector<Heard> crowd = ask_all(*start(loaded_->model, 8), all);
     std::vector<std::vector<int32_t>> tokens;
@@ -197,7 +200,8 @@ TEST_F(AdapterTest, RowsWithoutOneKeepTheirBits) {
   const auto text = text_with(20, 1, loaded_->model.config);
   const auto logits = [&](bool with_company) {
     cache::KvCache cache(cache_shape(loaded_->model.config, plan.cache), plan.cache_pages, plan.limits.tokens);
-    auto memory = llama4::KvMemory::allocate(loaded_->model.config, cache.shape(), plan.cache_pages, loaded_->machine.get());
+    auto memory =
+        llama4::KvMemory::allocate(loaded_->model.config, cache.shape(), plan.cache_pages, loaded_->machine.get());
     auto activations = llama4::allocate_activations(loaded_->model.config, plan.limits, loaded_->machine.get());
     auto mine = cache.begin(), other = cache.begin();
     EXPECT_TRUE(mine.extend(20) && other.extend(20));
@@ -248,17 +252,18 @@ TEST_F(AdapterTest, WhatTheDiskKeepsIsOfOneAdapter) {
   const AdapterPointer one = random_adapter("one", {.seed = 1}), two = random_adapter("two", {.seed = 2});
   const auto text = text_with(100, 4, loaded_->model.config);
   const auto begin = [&] {
-    auto folder = cache::PrefixFolder::open(
-        scratch_.path("prefixes"), 100 << 20,
-        llama4::identity_of(*loaded_->checkpoint, loaded_->model.config, *loaded_->machine),
-        llama4::cache_shape(loaded_->model.config, plan_for(*loaded_, 300, 1, 64).cache));
+    auto folder =
+        cache::PrefixFolder::open(scratch_.path("prefixes"), 100 << 20,
+                                  llama4::identity_of(*loaded_->checkpoint, loaded_->model.config, *loaded_->machine),
+                                  llama4::cache_shape(loaded_->model.config, plan_for(*loaded_, 300, 1, 64).cache));
     EXPECT_TRUE(folder) << folder.error().message;
     return start(loaded_->model, 2, 64, {.prefix_folder = std::shared_ptr(std::move(*folder)), .least_kept = 1});
   };
   std::vector<Heard> before;
   {
     const auto engine = begin();
-    for (const AdapterPointer& adapter : {one, AdapterPointer()}) before.push_back(ask_all(*engine, {{text, adapter}})[0]);
+    for (const AdapterPointer& adapter : {one, AdapterPointer()})
+      before.push_back(ask_all(*engine, {{text, adapter}})[0]);
   }
   const auto engine = begin();
   EXPECT_EQ(ask_all(*engine, {{text, two}})[0].reused, 0);

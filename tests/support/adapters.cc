@@ -56,7 +56,8 @@ std::vector<float> decoded(const Matrix& matrix) {
                        row.data(), width);
     for (int64_t other = 0; other < width; ++other) {
       const int64_t output = by_outputs ? index : other, input = by_outputs ? other : index;
-      const float scale = matrix.scales.is_null() ? 1.0f : scales[matrix.scale_count == 1 ? 0 : static_cast<size_t>(output)];
+      const float scale =
+          matrix.scales.is_null() ? 1.0f : scales[matrix.scale_count == 1 ? 0 : static_cast<size_t>(output)];
       weights[static_cast<size_t>(output * matrix.inputs + input)] = row[static_cast<size_t>(other)] * scale;
     }
   }
@@ -84,9 +85,13 @@ class Merger {
     for (size_t index = 0; index < weights.layers.size(); ++index) {
       llama4::LayerWeights& layer = weights.layers[index];
       const llama4::LayerParameters& places = parameters_.layers[index];
-      for (const auto& [matrix, place] : {std::pair(&layer.wq, places.q), {&layer.wk, places.k}, {&layer.wv, places.v},
-                                          {&layer.wo, places.o}, {&layer.mlp.gate, places.mlp.gate},
-                                          {&layer.mlp.up, places.mlp.up}, {&layer.mlp.down, places.mlp.down}})
+      for (const auto& [matrix, place] : {std::pair(&layer.wq, places.q),
+                                          {&layer.wk, places.k},
+                                          {&layer.wv, places.v},
+                                          {&layer.wo, places.o},
+                                          {&layer.mlp.gate, places.mlp.gate},
+                                          {&layer.mlp.up, places.mlp.up},
+                                          {&layer.mlp.down, places.mlp.down}})
         add_to_matrix(matrix, place);
       for (size_t expert = 0; expert < layer.experts.size(); ++expert) {
         const auto e = static_cast<int64_t>(expert);
@@ -163,12 +168,12 @@ class Merger {
 
 void write_random_adapter(const llama4::Config& config, const fs::path& folder, const AdapterRecipe& recipe) {
   fs::create_directories(folder);
-  std::ofstream(folder / "adapter_config.json")
-      << Json{{"peft_type", "LORA"},
-              {"r", recipe.rank},
-              {"lora_alpha", 2 * recipe.rank},
-              {"peft_version", recipe.outputs_first ? "0.18.1" : "0.21.2"}}
-             .dump();
+  std::ofstream(folder / "adapter_config.json") << Json{
+      {"peft_type", "LORA"},
+      {"r", recipe.rank},
+      {"lora_alpha", 2 * recipe.rank},
+      {"peft_version",
+       recipe.outputs_first ? "0.18.1" : "0.21.2"}}.dump();
   const auto parameters = llama4::ParameterList::of(config);
   std::mt19937 random(recipe.seed);
   std::normal_distribution<float> normal(0, recipe.deviation);
@@ -181,7 +186,8 @@ void write_random_adapter(const llama4::Config& config, const fs::path& folder, 
   };
   for (const llama4::Parameter& parameter : parameters.all()) {
     const tensor::Shape& shape = parameter.shape;
-    const bool is_router = parameter.name.ends_with("router.weight"), is_head = parameter.name.ends_with("lm_head.weight");
+    const bool is_router = parameter.name.ends_with("router.weight"),
+               is_head = parameter.name.ends_with("lm_head.weight");
     if (shape.size() < 2 || parameter.name.ends_with("embed_tokens.weight") || (is_router && !recipe.with_router) ||
         (is_head && !recipe.with_head))
       continue;
