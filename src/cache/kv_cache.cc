@@ -34,6 +34,7 @@ int64_t GroupShape::pages_needed(int64_t length, int64_t step) const {
 
 SequenceCache::SequenceCache(SequenceCache&& other) noexcept
     : cache_(std::exchange(other.cache_, nullptr)),
+      variant_(other.variant_),
       length_(other.length_),
       tables_(std::move(other.tables_)),
       remembered_(other.remembered_),
@@ -41,6 +42,7 @@ SequenceCache::SequenceCache(SequenceCache&& other) noexcept
 
 SequenceCache& SequenceCache::operator=(SequenceCache&& other) noexcept {
   std::swap(cache_, other.cache_);
+  std::swap(variant_, other.variant_);
   std::swap(length_, other.length_);
   std::swap(tables_, other.tables_);
   std::swap(remembered_, other.remembered_);
@@ -159,10 +161,11 @@ int64_t KvCache::usable_length(const PrefixTree::Match& match) const {
   });
 }
 
-SequenceCache KvCache::begin(std::span<const int32_t> tokens) {
+SequenceCache KvCache::begin(std::span<const int32_t> tokens, const Variant& variant) {
   SequenceCache sequence(this);
+  sequence.variant_ = variant;
   if (!shares() || tokens.empty()) return sequence;
-  const PrefixTree::Match match = prefixes_.match(tokens);
+  const PrefixTree::Match match = prefixes_.match(tokens, variant);
   const int64_t positions = shape_[kGlobal].page_positions, length = usable_length(match);
   const int64_t whole = length / positions;
   const int64_t first_local = shape_[kLocal].layers == 0 ? 0 : shape_[kLocal].first_visible_page(length);
@@ -210,7 +213,8 @@ void KvCache::remember(SequenceCache& sequence, std::span<const int32_t> tokens,
   for (int64_t page = sequence.remembered_pages_; page * positions < count; ++page) {
     const int64_t of_page = std::min(positions, count - page * positions);
     if (of_page < positions && !last) return;
-    PrefixTree::Node* parent = sequence.remembered_ == nullptr ? prefixes_.root() : sequence.remembered_;
+    PrefixTree::Node* parent =
+        sequence.remembered_ == nullptr ? prefixes_.root(sequence.variant_) : sequence.remembered_;
     join(sequence,
          prefixes_.node_after(parent,
                               tokens.subspan(static_cast<size_t>(page * positions), static_cast<size_t>(of_page))),
@@ -240,17 +244,18 @@ void KvCache::join(SequenceCache& sequence, PrefixTree::Node* node, int64_t page
   sequence.remembered_pages_ = page + 1;
 }
 
-std::optional<int32_t> KvCache::restore(Group group, std::span<const int32_t> before, std::span<const int32_t> tokens) {
+std::optional<int32_t> KvCache::restore(Group group, std::span<const int32_t> before, std::span<const int32_t> tokens,
+                                        const Variant& variant) {
   const auto positions = static_cast<size_t>(shape_[kGlobal].page_positions);
   CHECK(before.size() % positions == 0 && !tokens.empty() && tokens.size() <= positions);
   std::vector<int32_t> text(before.begin(), before.end());
   text.insert(text.end(), tokens.begin(), tokens.end());
-  const PrefixTree::Match match = prefixes_.match(text);
+  const PrefixTree::Match match = prefixes_.match(text, variant);
   const size_t pages_before = before.size() / positions;
   const bool is_last_whole = static_cast<size_t>(match.tokens_of_last) == positions;
   if (match.nodes.size() < pages_before || (match.nodes.size() == pages_before && pages_before > 0 && !is_last_whole))
     return {};
-  PrefixTree::Node* parent = pages_before == 0 ? prefixes_.root() : match.nodes[pages_before - 1];
+  PrefixTree::Node* parent = pages_before == 0 ? prefixes_.root(variant) : match.nodes[pages_before - 1];
   PrefixTree::Node* node = match.nodes.size() > pages_before ? match.nodes[pages_before] : nullptr;
   if (node != nullptr && !std::ranges::equal(node->tokens, tokens)) node = nullptr;
   if (node == nullptr ? group == kLocal : node->pages[group] != PrefixTree::kNoPage) return {};

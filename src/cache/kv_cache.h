@@ -75,6 +75,7 @@ class SequenceCache {
   explicit SequenceCache(KvCache* cache) : cache_(cache) {}
 
   KvCache* cache_;
+  Variant variant_ = kNoVariant;
   int64_t length_ = 0;  // positions that have room
   std::array<PageTable, kGroups> tables_;
   // The node of the last whole page that the cache remembers, and how many such pages there are. The sequence holds
@@ -106,14 +107,16 @@ class KvCache {
 
   SequenceCache begin() { return SequenceCache(this); }
   // A sequence that has the longest beginning of `tokens` that the cache remembers: its length() tells how long.
-  SequenceCache begin(std::span<const int32_t> tokens);
+  SequenceCache begin(std::span<const int32_t> tokens, const Variant& variant = kNoVariant);
 
   // Remembers the whole pages of a sequence whose first positions hold `tokens`; before they are accepted, so that
   // local layers still have theirs. With `last`, when the sequence goes, the page that is not full too.
   void remember(SequenceCache& sequence, std::span<const int32_t> tokens, bool last = false);
 
   // What is remembered of a text.
-  PrefixTree::Match remembered(std::span<const int32_t> tokens) { return prefixes_.match(tokens); }
+  PrefixTree::Match remembered(std::span<const int32_t> tokens, const Variant& variant = kNoVariant) {
+    return prefixes_.match(tokens, variant);
+  }
 
   // How much of the first `length` positions a sequence can begin with, when the global layers have them all: local
   // layers need the pages of the chunk that the next position lies in, or none at its edge.
@@ -122,7 +125,8 @@ class KvCache {
   // A page that a text of whole pages `before`, which is remembered, goes on with: remembered from now on, and filled
   // by the caller before anything else. The global layers' page comes first. None when it is there already, when
   // nothing is known of the text before it any more, or when all pages are in use.
-  std::optional<int32_t> restore(Group group, std::span<const int32_t> before, std::span<const int32_t> tokens);
+  std::optional<int32_t> restore(Group group, std::span<const int32_t> before, std::span<const int32_t> tokens,
+                                 const Variant& variant = kNoVariant);
 
  private:
   friend class SequenceCache;

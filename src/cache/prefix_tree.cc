@@ -14,9 +14,16 @@ int64_t shared_tokens(std::span<const int32_t> a, std::span<const int32_t> b) {
 PrefixTree::PrefixTree(int64_t page_positions, std::span<PagePool> pools)
     : page_positions_(page_positions), pools_(pools) {}
 
-PrefixTree::Match PrefixTree::match(std::span<const int32_t> tokens) {
+PrefixTree::Node* PrefixTree::root(const Variant& variant) {
+  if (const auto known = roots_.find(variant); known != roots_.end()) return &known->second;
+  // Of variants that are gone, as soon as their last page is.
+  std::erase_if(roots_, [](const auto& root) { return root.second.children.empty(); });
+  return &roots_[variant];
+}
+
+PrefixTree::Match PrefixTree::match(std::span<const int32_t> tokens, const Variant& variant) {
   Match match;
-  for (Node* node = &root_; !tokens.empty();) {
+  for (Node* node = root(variant); !tokens.empty();) {
     // In the order of texts, the child that shares most stands beside where these tokens would stand.
     const auto page = tokens.first(std::min(tokens.size(), static_cast<size_t>(page_positions_)));
     const auto after = node->children.lower_bound(std::vector<int32_t>(page.begin(), page.end()));

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "base/digest.h"
 #include "cache/groups.h"
 #include "cache/page_pool.h"
 
@@ -19,6 +20,11 @@ namespace paddock::cache {
 
 // Tokens at the start that two texts share.
 int64_t shared_tokens(std::span<const int32_t> a, std::span<const int32_t> b);
+
+// What keys and values depend on beside their text: none for the model as it is, a digest for an adapter's. Texts of
+// different variants share nothing.
+using Variant = Digest;
+inline constexpr Variant kNoVariant = {};
 
 class PrefixTree {
  public:
@@ -36,7 +42,8 @@ class PrefixTree {
   PrefixTree(int64_t page_positions, std::span<PagePool> pools);
   PrefixTree(const PrefixTree&) = delete;
 
-  Node* root() { return &root_; }
+  // What stands before all texts of the variant; as long as another one is not asked for.
+  Node* root(const Variant& variant = kNoVariant);
 
   // The nodes that `tokens` pass through, in order, and how many tokens of the last one they share: of all others it is
   // all of them.
@@ -44,7 +51,7 @@ class PrefixTree {
     std::vector<Node*> nodes;
     int64_t tokens_of_last = 0;
   };
-  Match match(std::span<const int32_t> tokens);
+  Match match(std::span<const int32_t> tokens, const Variant& variant = kNoVariant);
 
   // The node for `tokens` after `parent`: one that was there, or a new one without pages. Nodes that end within these
   // tokens are given up, if nobody holds them.
@@ -68,7 +75,7 @@ class PrefixTree {
 
   int64_t page_positions_;
   std::span<PagePool> pools_;
-  Node root_;
+  std::map<Variant, Node> roots_;
   std::array<LeastRecent, kGroups> least_recent_;
   uint64_t now_ = 0;
   int64_t nodes_ = 0;

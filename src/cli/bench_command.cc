@@ -31,6 +31,7 @@ struct BenchOptions {
   std::vector<int64_t> decode = {64};
   std::vector<int64_t> depth = {0};
   std::vector<int64_t> streams = {1};
+  std::vector<std::string> adapters;
   int runs = 5;
   bool machine_only = false;
   bool profile = false;
@@ -47,7 +48,31 @@ std::vector<engine::SpeedCase> cases_of(const BenchOptions& options) {
       for (const int64_t tokens : options.decode)
         if (tokens > 0) cases.push_back({engine::Phase::kDecode, tokens, depth, streams, options.model.prefill_batch});
   }
-  return cases;
+  if (options.adapters.empty()) return cases;
+  std::vector<engine::SpeedCase> with_adapters;
+  for (engine::SpeedCase each : cases) {
+    with_adapters.push_back(each);
+    each.adapters = 1;
+    with_adapters.push_back(each);
+    each.adapters = std::min(each.streams, static_cast<int64_t>(options.adapters.size()));
+    if (each.adapters > 1) with_adapters.push_back(each);
+  }
+  return with_adapters;
+}
+
+// One after the other, the same folder as often as it is named.
+Result<std::vector<std::shared_ptr<const llama4::Adapter>>> load_adapters(const std::vector<std::string>& folders,
+                                                                          const OpenModel& open, ModelOptions* options,
+                                                                          kernels::Machine* machine) {
+  std::vector<std::shared_ptr<const llama4::Adapter>> adapters;
+  size_t bytes = 0;
+  for (const std::string& folder : folders) {
+    options->adapter = folder;
+    adapters.push_back(TRY(load_adapter(open, options, machine)));
+    bytes += adapters.back()->bytes();
+  }
+  options->adapter_bytes = bytes;
+  return adapters;
 }
 
 Result<void> check_cases(const std::vector<engine::SpeedCase>& cases, const OpenModel& open) {
@@ -93,12 +118,14 @@ Result<void> run_cases(const BenchOptions& options, Bench* bench, kernels::Machi
 
   kernels::ProfiledMachine profiled(machine);
   if (options.profile) machine = &profiled;
+  ModelOptions model_options = options.model;
+  auto adapters = TRY(load_adapters(options.adapters, open, &model_options, machine));
   const llama4::MemoryWishes wishes = engine::SpeedTest::wishes_for(cases, {.format = options.model.cache_format()});
-  const llama4::MemoryPlan plan = TRY(plan_for(open, options.model, wishes, *machine));
-  if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
+  const llama4::MemoryPlan plan = TRY(plan_for(open, model_options, wishes, *machine));
+  if (!options.verbosity.quiet) note_aside(plan_line(plan, model_options, *machine));
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine));
   wait_for_weights(open.reading.get());
-  const auto test = TRY(engine::SpeedTest::create(model, plan));
+  const auto test = TRY(engine::SpeedTest::create(model, plan, std::move(adapters)));
 
   Profile profile(open.config, &profiled);
   for (const engine::SpeedCase& wanted : cases) {
@@ -140,6 +167,11 @@ void add_bench_command(CLI::App& program, Action* chosen) {
   add_list("--decode", &options->decode, 0, "tokens of an answer; 0: none");
   add_list("--depth", &options->depth, 0, "tokens that are cached before");
   add_list("--streams", &options->streams, 1, "answers in one step");
+  command
+      .add_option("--adapter", options->adapters,
+                  "folder of a PEFT adapter: each case is also run with the first of them, and with as many as there "
+                  "are, in turn; repeat")
+      ->allow_extra_args(false);
   command.add_option("--runs", options->runs, "timed runs of each; the median and the spread are told")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();

@@ -55,6 +55,7 @@ Json run_json(const BenchRun& run, const kernels::MachineLimits& limits) {
                {"tokens", result.of.tokens},
                {"depth", result.of.depth},
                {"streams", result.of.streams},
+               {"adapters", result.of.adapters},
                {"steps", result.steps},
                {"tokens_per_s", speed.median},
                {"min", speed.min},
@@ -116,13 +117,14 @@ std::string limits_text(const Bench& bench) {
 }
 
 std::string case_name(const engine::SpeedCase& of) {
-  return fmt::format("{} of {} at {}{}", name(of.phase), of.tokens, of.depth,
-                     of.streams > 1 ? fmt::format(", {} streams", of.streams) : "");
+  return fmt::format("{} of {} at {}{}{}", name(of.phase), of.tokens, of.depth,
+                     of.streams > 1 ? fmt::format(", {} streams", of.streams) : "",
+                     of.adapters > 0 ? fmt::format(", {} adapters", of.adapters) : "");
 }
 
 std::string run_head() {
-  return fmt::format("{:<8} {:>7} {:>7} {:>7} {:>10} {:>19} {:>11} {:>10} {:>9}\n", "phase", "tokens", "depth",
-                     "streams", "tokens/s", "spread", "MB/token", "GOP/token", "of limit");
+  return fmt::format("{:<8} {:>7} {:>7} {:>7} {:>8} {:>10} {:>19} {:>11} {:>10} {:>9}\n", "phase", "tokens", "depth",
+                     "streams", "adapters", "tokens/s", "spread", "MB/token", "GOP/token", "of limit");
 }
 
 std::string run_text(const BenchRun& run, const kernels::MachineLimits& limits) {
@@ -130,9 +132,9 @@ std::string run_text(const BenchRun& run, const kernels::MachineLimits& limits) 
   const Spread speed = tokens_per_second(result);
   const double tokens = static_cast<double>(result.of.tokens * result.of.streams);
   const auto fraction = fraction_of_limit(result, limits);
-  return fmt::format("{:<8} {:>7} {:>7} {:>7} {:>10.2f} {:>19} {:>11.1f} {:>10.3f} {:>9}\n", name(result.of.phase),
-                     result.of.tokens, result.of.depth, result.of.streams, speed.median,
-                     fmt::format("{:.2f}-{:.2f}", speed.min, speed.max), bytes_of(result) / tokens / 1e6,
+  return fmt::format("{:<8} {:>7} {:>7} {:>7} {:>8} {:>10.2f} {:>19} {:>11.1f} {:>10.3f} {:>9}\n",
+                     name(result.of.phase), result.of.tokens, result.of.depth, result.of.streams, result.of.adapters,
+                     speed.median, fmt::format("{:.2f}-{:.2f}", speed.min, speed.max), bytes_of(result) / tokens / 1e6,
                      result.cost.all_operations() / tokens / 1e9,
                      fraction ? fmt::format("{:.1f} %", 100 * *fraction) : "unknown") +
          (run.profile.empty() ? "" : profile_text(run.profile));

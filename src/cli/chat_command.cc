@@ -74,7 +74,8 @@ Line read_message(LineReader& reader) {
   return whole;
 }
 
-Result<void> chat(const ChatOptions& options) {
+Result<void> chat(const ChatOptions& given) {
+  ChatOptions options = given;
   options.verbosity.apply();
   const auto machine = TRY(choose_machine(options.model));
   const std::string path = TRY(model_path(options));
@@ -85,6 +86,7 @@ Result<void> chat(const ChatOptions& options) {
   const engine::SamplingParameters sampling = TRY(resolve_sampling(options.sampling, chat_sampling(open.generation)));
   TRY_VOID(engine::check_sampling(sampling, open.config.vocabulary));
 
+  const auto adapter = TRY(load_adapter(open, &options.model, machine.get()));
   const llama4::MemoryPlan plan = TRY(plan_chat(options, open, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
@@ -97,9 +99,10 @@ Result<void> chat(const ChatOptions& options) {
   const auto reader = make_line_reader(history_file());
   std::optional<std::string> system;
   if (options.system) system = replace_invalid_utf8(*options.system);
-  ChatSession session(open, chat_template, *engine, eyes.reader.get(), watch,
-                      {sampling, options.max_tokens.value_or(-1), options.show_special, options.verbosity.quiet},
-                      Conversation(system));
+  ChatSession session(
+      open, chat_template, *engine, eyes.reader.get(), watch,
+      {sampling, options.max_tokens.value_or(-1), options.show_special, options.verbosity.quiet, adapter},
+      Conversation(system));
   if (stdin_is_terminal()) note("{}; /help lists the commands", path);
   while (true) {
     const Line line = read_message(*reader);
@@ -131,6 +134,7 @@ void add_chat_command(CLI::App& program, Action* chosen) {
   command.add_flag("--show-special", options->show_special, "show special tokens in answers");
   add_speculate_option(command, &options->speculate);
   add_sampling_options(command, &options->sampling);
+  add_adapter_option(command, &options->model);
   add_model_options(command, &options->model);
   add_vision_options(command, &options->model.vision);
   add_verbosity(command, &options->verbosity);

@@ -194,6 +194,7 @@ Result<void> ChatSession::reply(prompt::PicturedPrompt prompt) {
   question.request.sampling = settings_.sampling;
   question.request.sampling.seed += answers_++;
   question.request.max_tokens = settings_.max_tokens;
+  question.request.adapter = settings_.adapter;
   question.request.stop_tokens = open_.stop_tokens;
   question.tokenizer = &*open_.text.tokenizer;
   question.special_text = settings_.show_special ? text::SpecialText::kShow : text::SpecialText::kSkip;

@@ -21,6 +21,7 @@ struct ChatSettings {
   int64_t max_tokens = -1;              // of an answer; -1: as many as the context holds
   bool show_special = false;
   bool quiet = false;
+  std::shared_ptr<const llama4::Adapter> adapter;  // null: the model as it is
 };
 
 class ChatSession {

@@ -70,8 +70,15 @@ Result<OpenModel> open_model(const std::string& path) {
   ModelText text = TRY(read_model_text(checkpoint));
   TRY_VOID(check_vocabulary_size(text, config.vocabulary));
   engine::GenerationConfig generation = TRY(read_generation_config(checkpoint));
-  OpenModel open{std::move(checkpoint), path, std::move(config), std::move(report), std::move(totals), std::move(text),
-                 std::move(generation), {}, {}};
+  OpenModel open{std::move(checkpoint),
+                 path,
+                 std::move(config),
+                 std::move(report),
+                 std::move(totals),
+                 std::move(text),
+                 std::move(generation),
+                 {},
+                 {}};
   open.stop_tokens = all_stop_tokens(open);
   log_report(open);
   return open;
@@ -80,6 +87,7 @@ Result<OpenModel> open_model(const std::string& path) {
 Result<llama4::MemoryPlan> plan_for(const OpenModel& open, const ModelOptions& options, llama4::MemoryWishes wishes,
                                     const kernels::Machine& machine) {
   wishes.weight_bytes = loaded_bytes(open.totals, options.load);
+  wishes.adapter_bytes = options.adapter_bytes;
   if (open.vision) wishes.vision_bytes = vision_bytes(*open.vision, options.vision, machine);
   return llama4::plan_memory(open.config, open.totals, wishes, machine);
 }
@@ -95,17 +103,28 @@ Result<llama4::MemoryPlan> plan_scoring(const OpenModel& open, const ModelOption
   return plan_steps(open, options, context, {.tokens = rows, .logits = rows}, machine);
 }
 
+Result<std::shared_ptr<const llama4::Adapter>> load_adapter(const OpenModel& open, ModelOptions* options,
+                                                            kernels::Machine* machine) {
+  if (options->adapter.empty()) return nullptr;
+  const size_t limit = memory_limit(*options);
+  auto memory = std::make_shared<llama4::AdapterMemory>(limit > 0 ? limit : SIZE_MAX / 2);
+  auto adapter = TRY(llama4::Adapter::load(options->adapter, open.config, machine, std::move(memory)));
+  options->adapter_bytes = adapter->bytes();
+  return adapter;
+}
+
 size_t memory_limit(const ModelOptions& options) {
   return options.memory_limit ? static_cast<size_t>(*options.memory_limit) : llama4::available_memory();
 }
 
 std::string plan_line(const llama4::MemoryPlan& plan, const ModelOptions& options, const kernels::Machine& machine) {
   return fmt::format(
-      "needs {} bytes: weights {}{}, cache {} ({}, {} positions), scratch {}{}; the program holds {} already; {} "
+      "needs {} bytes: weights {}{}, cache {} ({}, {} positions), scratch {}{}{}; the program holds {} already; {} "
       "available; machine {}, {} threads",
       grouped(plan.total_bytes()), grouped(plan.weight_bytes), name_of(options.load), grouped(plan.cache_bytes),
       options.cache, grouped(static_cast<uint64_t>(plan.context)), grouped(plan.scratch_bytes),
-      plan.vision_bytes > 0 ? ", pictures " + grouped(plan.vision_bytes) : "", grouped(plan.program_bytes),
+      plan.vision_bytes > 0 ? ", pictures " + grouped(plan.vision_bytes) : "",
+      plan.adapter_bytes > 0 ? ", adapters " + grouped(plan.adapter_bytes) : "", grouped(plan.program_bytes),
       grouped(memory_limit(options)), machine.name(), machine.threads());
 }
 

@@ -16,6 +16,7 @@
 #include "cli/model_text.h"
 #include "cli/options.h"
 #include "engine/generation_config.h"
+#include "llama4/adapter/adapter.h"
 #include "llama4/memory_plan.h"
 #include "llama4/model.h"
 
@@ -50,6 +51,10 @@ Result<llama4::MemoryPlan> plan_run(const OpenModel& open, const ModelOptions& o
 // The same where every row's logits are read.
 Result<llama4::MemoryPlan> plan_scoring(const OpenModel& open, const ModelOptions& options, int64_t context,
                                         const kernels::Machine& machine);
+
+// The adapter that the options name, whose bytes a plan then counts; null where they name none.
+Result<std::shared_ptr<const llama4::Adapter>> load_adapter(const OpenModel& open, ModelOptions* options,
+                                                            kernels::Machine* machine);
 
 // Bytes that a run may take: the user's limit, or what is available. 0: unknown.
 size_t memory_limit(const ModelOptions& options);

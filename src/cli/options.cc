@@ -96,6 +96,12 @@ void add_speculate_option(CLI::App& command, int64_t* draft_tokens) {
       ->capture_default_str();
 }
 
+void add_adapter_option(CLI::App& command, ModelOptions* options) {
+  command.add_option(
+      "--adapter", options->adapter,
+      "folder of a PEFT adapter (adapter_config.json, adapter_model.safetensors) that changes the model");
+}
+
 void add_verbosity(CLI::App& command, Verbosity* verbosity) {
   command.add_flag("-v,--verbose", verbosity->verbose, "tell what was chosen and inferred; twice: everything");
   command.add_flag("-q,--quiet", verbosity->quiet, "tell errors only");

@@ -34,6 +34,8 @@ struct ModelOptions {
   std::optional<uint64_t> memory_limit;  // bytes; otherwise what is available
   LoadMode load = LoadMode::kMap;
   VisionOptions vision;
+  std::string adapter;       // a folder; empty: none
+  size_t adapter_bytes = 0;  // that adapters may take
 
   tensor::KvFormat cache_format() const;
 };
@@ -53,6 +55,8 @@ void add_machine_options(CLI::App& command, ModelOptions* options);
 void add_model_options(CLI::App& command, ModelOptions* options);
 // --speculate (engine/draft.h).
 void add_speculate_option(CLI::App& command, int64_t* draft_tokens);
+// --adapter, for commands that run one.
+void add_adapter_option(CLI::App& command, ModelOptions* options);
 void add_verbosity(CLI::App& command, Verbosity* verbosity);
 
 // The option, else PADDOCK_MACHINE, else the best; an unknown name is an error that lists the known.

@@ -85,7 +85,8 @@ Result<void> print_run(const PerplexityOptions& options, const kernels::Machine&
   return print(text);
 }
 
-Result<void> run_perplexity(const PerplexityOptions& options) {
+Result<void> run_perplexity(const PerplexityOptions& given) {
+  PerplexityOptions options = given;
   options.verbosity.apply();
   const auto machine = TRY(choose_machine(options.model));
   OpenModel open = TRY(open_model(options.model.model));
@@ -93,6 +94,7 @@ Result<void> run_perplexity(const PerplexityOptions& options) {
     return error(ErrorCode::kLimit, "--chunk: expected at most the checkpoint's context of {}, found {}",
                  open.config.context, options.chunk);
   const auto chunks = TRY(read_chunks(options, open));
+  const auto adapter = TRY(load_adapter(open, &options.model, machine.get()));
   const llama4::MemoryPlan plan = TRY(plan_scoring(open, options.model, options.chunk, *machine));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const llama4::Model model = TRY(load_planned(&open, options.model, plan, machine.get()));
@@ -100,18 +102,20 @@ Result<void> run_perplexity(const PerplexityOptions& options) {
   std::unique_ptr<kernels::Machine> exact_machine;
   llama4::Model exact;
   llama4::MemoryPlan exact_plan;
+  std::shared_ptr<const llama4::Adapter> exact_adapter;
   if (options.compare) {
     ModelOptions exactly = options.model;
     exactly.exact = true;
     exactly.cache = "f32";
     exact_machine = TRY(choose_machine(exactly));
+    exact_adapter = TRY(load_adapter(open, &exactly, exact_machine.get()));
     exact_plan = TRY(plan_scoring(open, exactly, options.chunk, *exact_machine));
     exact = TRY(load_planned(&open, exactly, exact_plan, exact_machine.get()));
   }
-  const engine::Computed expected{exact, exact_plan};
+  const engine::Computed expected{exact, exact_plan, exact_adapter.get()};
   Progress progress("chunks");
   const auto run =
-      TRY(engine::perplexity({model, plan}, options.compare ? &expected : nullptr, chunks,
+      TRY(engine::perplexity({model, plan, adapter.get()}, options.compare ? &expected : nullptr, chunks,
                              [&](int64_t done) { progress.show(done, static_cast<int64_t>(chunks.size())); }));
   progress.clear();
   return print_run(options, *machine, run);
@@ -134,6 +138,7 @@ void add_perplexity_command(CLI::App& program, Action* chosen) {
   command.add_flag("--compare", options->compare,
                    "run the text with exact activations and an f32 cache too, and tell how far the two are apart");
   command.add_flag("--json", options->json, "print one JSON object");
+  add_adapter_option(command, &options->model);
   add_model_options(command, &options->model);
   add_verbosity(command, &options->verbosity);
   command.footer(kPerplexityExamples);

@@ -134,7 +134,8 @@ void set_sinks(const RunOptions& options, Question* question) {
 }
 
 // Embeddings of these pictures and no others; they have been decoded already.
-VisionOptions just_enough(VisionOptions options, const OpenVision& vision, const std::vector<engine::Picture>& pictures) {
+VisionOptions just_enough(VisionOptions options, const OpenVision& vision,
+                          const std::vector<engine::Picture>& pictures) {
   int64_t tiles = 0;
   for (const engine::Picture& picture : pictures) tiles += static_cast<int64_t>(picture.tile_tokens.size());
   options.tiles_at_once = std::min(options.tiles_at_once, tiles);
@@ -159,6 +160,7 @@ Result<void> run(const RunOptions& given) {
   auto [prompt, pictures] = TRY(read_prompt(options, open));
   if (open.vision) options.model.vision = just_enough(options.model.vision, *open.vision, pictures);
   const int64_t context = TRY(context_for(options, open, static_cast<int64_t>(prompt.size())));
+  const auto adapter = TRY(load_adapter(open, &options.model, machine.get()));
   const llama4::MemoryPlan plan = TRY(plan_run(open, options.model, context, *machine, options.speculate));
   if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
   const ProcessMemory before = process_memory();
@@ -173,6 +175,7 @@ Result<void> run(const RunOptions& given) {
   question.request.prompt = prompt;
   question.request.pictures = std::move(pictures);
   question.request.sampling = sampling;
+  question.request.adapter = adapter;
   question.request.max_tokens = options.max_tokens;
   if (!options.ignore_eos) question.request.stop_tokens = open.stop_tokens;
   question.tokenizer = open.text.tokenizer ? &*open.text.tokenizer : nullptr;
@@ -226,6 +229,7 @@ void add_run_command(CLI::App& program, Action* chosen) {
       ->needs(json);
   add_speculate_option(command, &options->speculate);
   add_sampling_options(command, &options->sampling);
+  add_adapter_option(command, &options->model);
   add_model_options(command, &options->model);
   add_vision_options(command, &options->model.vision);
   add_verbosity(command, &options->verbosity);

@@ -46,8 +46,7 @@ Result<prompt::PicturedPrompt> read_messages(const ScoreOptions& options, OpenMo
   const Conversation conversation = TRY(Conversation::load(options.messages));
   const text::ChatTemplate chat_template = TRY(read_chat_template(open->text));
   const auto tokens = tokenizer->encode(TRY(render_conversation(chat_template, conversation.json())));
-  if (!prompt::pictures_of(conversation.json()).empty())
-    open->vision = TRY(open_vision(*open, options.model.vision));
+  if (!prompt::pictures_of(conversation.json()).empty()) open->vision = TRY(open_vision(*open, options.model.vision));
   const auto reader = open->vision ? make_picture_reader(*open->vision, options.model.vision) : nullptr;
   return prompt::read_pictures(conversation.json(), tokens, reader.get(), options.model.vision.limits);
 }
@@ -106,11 +105,12 @@ Result<void> score(const ScoreOptions& options) {
   const RowRange rows = TRY(parse_rows(options.rows, count));
   TRY_VOID(check_outputs(options));
 
-  const llama4::MemoryPlan plan = TRY(plan_scoring(open, options.model, count, *machine));
-  if (!options.verbosity.quiet) note_aside(plan_line(plan, options.model, *machine));
+  const auto adapter = TRY(load_adapter(open, &model_options, machine.get()));
+  const llama4::MemoryPlan plan = TRY(plan_scoring(open, model_options, count, *machine));
+  if (!options.verbosity.quiet) note_aside(plan_line(plan, model_options, *machine));
   const CaptureWishes wishes{!options.logits.empty(), !options.hidden.empty(), rows};
   const llama4::Model model =
-      TRY(load_planned(&open, options.model, plan, machine.get(), capture_bytes(open.config, wishes)));
+      TRY(load_planned(&open, model_options, plan, machine.get(), capture_bytes(open.config, wishes)));
 
   Eyes eyes;
   if (open.vision) eyes = TRY(open_eyes(open, *open.vision, options.model.vision, machine.get()));
@@ -118,7 +118,8 @@ Result<void> score(const ScoreOptions& options) {
   Progress progress("scoring");
   engine::ScoreSinks sinks = capture.sinks();
   sinks.progress = [&](int64_t done) { progress.show(done, count); };
-  const engine::Score result = TRY(engine::score(model, plan, tokens, sinks, {std::move(text.pictures), eyes.store.get()}));
+  const engine::Score result =
+      TRY(engine::score(model, plan, tokens, sinks, {std::move(text.pictures), eyes.store.get()}, adapter.get()));
   progress.clear();
   if (wishes.logits) TRY_VOID(capture.write_logits(options.logits, tokens));
   if (wishes.hidden) TRY_VOID(capture.write_hidden(options.hidden, tokens));
@@ -150,6 +151,7 @@ void add_score_command(CLI::App& program, Action* chosen) {
       "round activations in products with quantised weights as other commands do; otherwise they are exact");
   add_prompt_options(command, &options->encoding);
   command.add_flag("--json", options->json, "print one JSON object");
+  add_adapter_option(command, &options->model);
   add_model_options(command, &options->model);
   add_vision_options(command, &options->model.vision);
   add_verbosity(command, &options->verbosity);

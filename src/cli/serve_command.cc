@@ -85,6 +85,28 @@ Result<net::ServerOptions> network_options(const ServeOptions& options) {
   return network;
 }
 
+// "NAME=PATH", or "MODEL:NAME=PATH", to the shelf of the model.
+Result<void> load_named_adapter(const std::string& given,
+                                const std::vector<std::unique_ptr<server::LoadedModel>>& models) {
+  const size_t equals = given.find('='), colon = given.substr(0, equals).rfind(':');
+  const size_t begin = colon == std::string::npos ? 0 : colon + 1;
+  if (equals == std::string::npos || equals == begin || equals + 1 == given.size())
+    return error(ErrorCode::kInvalidArgument, "--adapter: expected NAME=FOLDER or MODEL:NAME=FOLDER, found {}", given);
+  const std::string name = given.substr(begin, equals - begin);
+  const auto base = std::ranges::find_if(models, [&](const auto& model) {
+    return colon == std::string::npos || model->id == std::string_view(given).substr(0, colon);
+  });
+  if (base == models.end())
+    return error(ErrorCode::kInvalidArgument, "--adapter: {}: expected the name of a model before the colon, found {}",
+                 given, given.substr(0, colon));
+  const bool taken = std::ranges::any_of(
+      models, [&](const auto& model) { return model->id == name || model->adapters->find(name) != nullptr; });
+  if (taken)
+    return error(ErrorCode::kInvalidArgument, "--adapter: two models or adapters are named {}: give one another name",
+                 name);
+  return (*base)->adapters->load(name, user_path(given.substr(equals + 1)));
+}
+
 // The signals that a server lives by. Blocked before any thread is started, so that they come to wait() alone.
 class Signals {
  public:
@@ -165,6 +187,7 @@ Result<void> serve(ServeOptions options) {
                    path.string());
     options.models.push_back(path.string());
   }
+  if (!options.adapters.empty() || !options.adapter_folder.empty()) options.model.adapter_bytes = options.adapter_bytes;
   if (options.no_prefix_sharing && !options.prefix_folder.empty())
     return error(ErrorCode::kInvalidArgument,
                  "--prefix-folder and --no-prefix-sharing: expected one of them, found both");
@@ -185,6 +208,7 @@ Result<void> serve(ServeOptions options) {
         return error(ErrorCode::kInvalidArgument, "two models are named {}: give one another name, as NAME=PATH",
                      models.back()->id);
   }
+  for (const std::string& given : options.adapters) TRY_VOID(load_named_adapter(given, models));
   const std::string first = models.front()->id;
   const bool needs_key = !loopback || (keys != nullptr && keys->any_keys());
 
@@ -193,6 +217,7 @@ Result<void> serve(ServeOptions options) {
   wishes.version = PADDOCK_VERSION;
   wishes.stored_responses.bytes = options.stored_bytes;
   wishes.pictures = options.model.vision.limits;
+  if (!options.adapter_folder.empty()) wishes.adapter_folder = user_path(options.adapter_folder);
   wishes.preparing_threads = options.model.vision.decoders;
   server::Service service(std::move(wishes), std::move(models), std::move(keys), std::move(log));
   auto network = TRY(net::Server::start(network_wishes, service.callbacks()));

@@ -20,6 +20,20 @@ void add_serve_options(CLI::App& command, ServeOptions* options) {
   command.add_option("--model,MODEL", options->models,
                      "checkpoints to serve: a GGUF file, a safetensors file or its folder, each as PATH or NAME=PATH; "
                      "otherwise the default model");
+  command
+      .add_option(
+          "--adapter", options->adapters,
+          "a PEFT adapter that requests name as their model, as NAME=FOLDER, or MODEL:NAME=FOLDER where several "
+          "models are served; repeat")
+      ->allow_extra_args(false);
+  command.add_option("--adapter-folder", options->adapter_folder,
+                     "folder that keys of scope admin may load adapters from while the server runs; otherwise none");
+  command
+      .add_option("--adapter-bytes", options->adapter_bytes,
+                  "memory for the adapters of each model, with K, M or G for powers of 1024")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 50))
+      ->capture_default_str();
   command.add_option("--listen", options->listen, "addresses: HOST:PORT, [::1]:PORT or unix:PATH")
       ->capture_default_str();
   command.add_option("--tls-certificate", options->tls_certificate, "certificate chain, PEM; read again at SIGHUP");

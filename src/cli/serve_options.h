@@ -16,6 +16,10 @@ struct ServeOptions {
   Verbosity verbosity;
   bool verbosity_from_file = false;  // neither the command line nor the environment said it
 
+  std::vector<std::string> adapters;           // NAME=PATH or MODEL:NAME=PATH
+  std::string adapter_folder;                  // that clients may load from; empty: they may not
+  uint64_t adapter_bytes = uint64_t{1} << 30;  // of each model's
+
   std::vector<std::string> listen = {"127.0.0.1:8080"};
   std::string tls_certificate, tls_key, tls_client_ca;
   std::vector<std::string> allowed_hosts, allowed_origins;

@@ -97,6 +97,9 @@ Result<std::unique_ptr<server::LoadedModel>> serve_model(const std::string& give
                                             .places = options.sequences}));
 
   auto model = std::make_unique<server::LoadedModel>();
+  if (plan.adapter_bytes > 0)
+    model->adapters = std::make_unique<engine::AdapterShelf>(
+        std::shared_ptr<const llama4::Model>(holder, &holder->model), plan.adapter_bytes);
   model->id = named.name;
   model->fingerprint =
       fmt::format("paddock-" PADDOCK_VERSION "-{}{}", holder->machine->name(), options.model.exact ? "-exact" : "");

@@ -160,6 +160,10 @@ void Engine::admit_waiting() {
   }
 }
 
+const cache::Variant& Engine::variant_of(const Sequence& sequence) {
+  return sequence.request.adapter ? sequence.request.adapter->digest() : cache::kNoVariant;
+}
+
 // What outlives the process: marks are numbers of this one, in the next the same mark is another picture. So a text is
 // kept up to the page that its first picture begins in: pages are kept whole, and this one holds marks.
 std::span<const int32_t> Engine::kept_part(const Sequence& sequence, int64_t length) const {
@@ -176,13 +180,14 @@ Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
     return Admission::kNoRoom;
   if (kept_ && kept_->is_waiting(id)) return Admission::kTextIsComing;
   // The last token is computed in any case: its logits are needed.
-  cache::SequenceCache cache = options_.share_prefixes
-                                   ? kv_cache_->begin(std::span(sequence.tokens).first(sequence.tokens.size() - 1))
-                                   : kv_cache_->begin();
+  cache::SequenceCache cache =
+      options_.share_prefixes
+          ? kv_cache_->begin(std::span(sequence.tokens).first(sequence.tokens.size() - 1), variant_of(sequence))
+          : kv_cache_->begin();
   const auto total = static_cast<int64_t>(sequence.tokens.size());
   if (is_read_by_another(sequence, cache.length())) return Admission::kTextIsComing;
   if (scheduler_.size() > 0 && !kv_cache_->can_extend(cache, total + 1)) return Admission::kNoRoom;
-  if (kept_ && kept_->is_worth_waiting(id, kept_part(sequence, total - 1), cache.length()))
+  if (kept_ && kept_->is_worth_waiting(id, kept_part(sequence, total - 1), cache.length(), variant_of(sequence)))
     return Admission::kTextIsComing;
   if (!sequence.pictures.empty() && !sequence.pictures.hold(cache.length(), options_.pictures.get())) {
     sequence.waited_for_pictures = true;
@@ -196,7 +201,7 @@ Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
     counts_.pictures += static_cast<int64_t>(sequence.pictures.size());
     counts_.reused_pictures += sequence.waited_for_pictures ? sequence.pictures.whole_before(cache.length())
                                                             : static_cast<int64_t>(sequence.pictures.size());
-    if (kept_) kept_->keep(kept_part(sequence, cache.length()));
+    if (kept_) kept_->keep(kept_part(sequence, cache.length()), variant_of(sequence));
   }
   sequence.cache = std::move(cache);
   sequence.shared.clear();
@@ -209,7 +214,7 @@ Engine::Admission Engine::try_admit(RequestId id, Sequence& sequence) {
 bool Engine::is_read_by_another(Sequence& sequence, int64_t held) {
   if (!options_.share_prefixes) return false;
   for (const auto& [id, other] : sequences_) {
-    if (!other.cache || !scheduler_.is_reading(id)) continue;
+    if (!other.cache || !scheduler_.is_reading(id) || variant_of(other) != variant_of(sequence)) continue;
     int64_t& shared = sequence.shared[id];
     const auto known = static_cast<size_t>(shared);
     const int64_t more =
@@ -315,7 +320,7 @@ void Engine::forward(const std::vector<Slice>& batch) {
       filled[step.size()] = sequence.pictures.fill(tokens, slice.first, row, &given);
       tokens = filled[step.size()];
     }
-    step.push_back({tokens, slice.first, &*sequence.cache});
+    step.push_back({tokens, slice.first, &*sequence.cache, sequence.request.adapter.get()});
     row += slice.count;
     if (slice.wants_logits) logits_rows.push_back(static_cast<int32_t>(row - 1));
     for (size_t index = 0; index < drafted; ++index) logits_rows.push_back(static_cast<int32_t>(row++));
@@ -452,7 +457,7 @@ void Engine::finish(RequestId id, FinishReason reason, Event last) {
   const int64_t computed = scheduler_.computed(id);
   remember(sequence, computed, true);
   if (kept_) kept_->forget(id);
-  if (kept_ && computed >= options_.least_kept) kept_->keep(kept_part(sequence, computed));
+  if (kept_ && computed >= options_.least_kept) kept_->keep(kept_part(sequence, computed), variant_of(sequence));
   scheduler_.remove(id);
   waiting_.remove(id);
   sequence.cache.reset();  // pages are free before the listener hears of it

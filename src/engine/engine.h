@@ -115,6 +115,7 @@ class Engine {
   Engine(const llama4::Model& model, const llama4::MemoryPlan& plan, const EngineOptions& options);
   void drop_ended();
   void admit_waiting();
+  static const cache::Variant& variant_of(const Sequence& sequence);
   std::span<const int32_t> kept_part(const Sequence& sequence, int64_t length) const;
   Admission try_admit(RequestId id, Sequence& sequence);
   bool is_read_by_another(Sequence& sequence, int64_t held);

@@ -23,11 +23,16 @@ constexpr size_t kMostKept = 256;          // texts that wait to be written
 
 }  // namespace
 
-void KeptPrefixes::keep(std::span<const int32_t> tokens) {
+// What stands before the first page of a variant's texts.
+Digest KeptPrefixes::root_of(const cache::Variant& variant) const {
+  return variant == cache::kNoVariant ? folder_.root() : sha256({to_hex(folder_.root()), to_hex(variant)});
+}
+
+void KeptPrefixes::keep(std::span<const int32_t> tokens, const cache::Variant& variant) {
   if (tokens.empty() || keeping_.size() >= kMostKept || !folder_.is_writable()) return;
   const int64_t positions = cache_.shape()[kGlobal].page_positions;
   const auto pages = (static_cast<int64_t>(tokens.size()) + positions - 1) / positions;
-  keeping_.push_back({{tokens.begin(), tokens.end()}, {folder_.root()}, folder_.moment(pages)});
+  keeping_.push_back({{tokens.begin(), tokens.end()}, variant, {root_of(variant)}, folder_.moment(pages)});
 }
 
 void KeptPrefixes::copy_some() {
@@ -46,7 +51,7 @@ void KeptPrefixes::write_out() {
 // False when the rest of the text has to wait.
 bool KeptPrefixes::write_out(Keeping* text, const Stopwatch& watch) {
   if (!folder_.is_writable()) return true;
-  const PrefixTree::Match match = cache_.remembered(text->tokens);
+  const PrefixTree::Match match = cache_.remembered(text->tokens, text->variant);
   const cache::GroupShape& local = cache_.shape()[kLocal];
   const int64_t length = static_cast<int64_t>(text->tokens.size());
   const auto first_local = static_cast<size_t>(local.layers == 0 ? 0 : local.first_visible_page(length));
@@ -75,12 +80,17 @@ bool KeptPrefixes::is_waiting(RequestId request) const {
   return reading_ && asked != asked_.end() && asked->second;
 }
 
-bool KeptPrefixes::is_worth_waiting(RequestId request, std::span<const int32_t> tokens, int64_t held) {
+bool KeptPrefixes::is_worth_waiting(RequestId request, std::span<const int32_t> tokens, int64_t held,
+                                    const cache::Variant& variant) {
   if (const auto asked = asked_.find(request); asked != asked_.end() && !asked->second) return false;
-  const std::vector<StoredPage> pages = pages_to_read(tokens, held);
+  const std::vector<StoredPage> pages = pages_to_read(tokens, held, variant);
   asked_[request] = !pages.empty();
   if (pages.empty() || reading_) return !pages.empty();
-  reading_ = Reading{.request = request, .tokens = {tokens.begin(), tokens.end()}, .to_come = {}, .since_last = {}};
+  reading_ = Reading{.request = request,
+                     .tokens = {tokens.begin(), tokens.end()},
+                     .variant = variant,
+                     .to_come = {},
+                     .since_last = {}};
   std::vector<PageName> names;
   for (const StoredPage& one : pages) {
     reading_->to_come.push_back(one.page);
@@ -97,17 +107,18 @@ void KeptPrefixes::forget(RequestId request) {
 
 // The pages that memory lacks of the longest beginning of `tokens` that memory and disk together hold. None when that
 // is not longer than `held`.
-std::vector<KeptPrefixes::StoredPage> KeptPrefixes::pages_to_read(std::span<const int32_t> tokens, int64_t held) {
+std::vector<KeptPrefixes::StoredPage> KeptPrefixes::pages_to_read(std::span<const int32_t> tokens, int64_t held,
+                                                                  const cache::Variant& variant) {
   struct Page {
     PageName name;  // of the global layers' page
     std::array<bool, cache::kGroups> in_memory = {}, on_disk = {};
   };
   std::vector<Page> pages;
-  const PrefixTree::Match memory = cache_.remembered(tokens);
+  const PrefixTree::Match memory = cache_.remembered(tokens, variant);
   const cache::GroupShape& local = cache_.shape()[kLocal];
   const int64_t positions = cache_.shape()[kGlobal].page_positions;
   int64_t length = 0;
-  for (Digest before = folder_.root(); length < static_cast<int64_t>(tokens.size());) {
+  for (Digest before = root_of(variant); length < static_cast<int64_t>(tokens.size());) {
     const auto rest = tokens.subspan(static_cast<size_t>(length));
     const auto of_page = rest.first(std::min(rest.size(), static_cast<size_t>(positions)));
     const PrefixTree::Node* node = pages.size() < memory.nodes.size() ? memory.nodes[pages.size()] : nullptr;
@@ -165,7 +176,7 @@ bool KeptPrefixes::bring_in(int64_t page, const cache::PrefixFolder::ReadPage& r
   if (read.bytes.empty()) return false;
   const int64_t before = page * cache_.shape()[kGlobal].page_positions;
   if (const auto place = cache_.restore(read.name.group, std::span(reading_->tokens).first(static_cast<size_t>(before)),
-                                        read.name.tokens))
+                                        read.name.tokens, reading_->variant))
     memory_.write_page(read.name.group, *place, read.bytes);
   return true;
 }

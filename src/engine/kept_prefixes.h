@@ -28,12 +28,13 @@ class KeptPrefixes {
 
   // The text, which the cache remembers, is written from now on, as far as it has not been given up when its turn
   // comes: all pages of the global layers, and of the local ones the chunk that the text ends in.
-  void keep(std::span<const int32_t> tokens);
+  void keep(std::span<const int32_t> tokens, const cache::Variant& variant = cache::kNoVariant);
 
   // Whether a request should wait because the disk holds more of its text than the `held` tokens that memory holds. Its
   // pages are read meanwhile, or after those of another. Of one request it is asked once, as long as is_waiting() is
   // false.
-  bool is_worth_waiting(RequestId request, std::span<const int32_t> tokens, int64_t held);
+  bool is_worth_waiting(RequestId request, std::span<const int32_t> tokens, int64_t held,
+                        const cache::Variant& variant = cache::kNoVariant);
   bool is_waiting(RequestId request) const;
   // The request has a place or has gone; when it comes again, the disk is asked again.
   void forget(RequestId request);
@@ -47,12 +48,14 @@ class KeptPrefixes {
  private:
   struct Keeping {
     std::vector<int32_t> tokens;
+    cache::Variant variant;
     std::vector<Digest> before;  // of the pages so far and the next
     int64_t moment = 0;
   };
   struct Reading {
     RequestId request = 0;
     std::vector<int32_t> tokens;
+    cache::Variant variant;
     std::deque<int64_t> to_come;  // which pages of the text, in the order in which they come
     Stopwatch since_last;
   };
@@ -60,7 +63,8 @@ class KeptPrefixes {
     int64_t page = 0;  // of the text
     cache::PageName name;
   };
-  std::vector<StoredPage> pages_to_read(std::span<const int32_t> tokens, int64_t held);
+  Digest root_of(const cache::Variant& variant) const;
+  std::vector<StoredPage> pages_to_read(std::span<const int32_t> tokens, int64_t held, const cache::Variant& variant);
   void bring_in();
   bool bring_in(int64_t page, const cache::PrefixFolder::ReadPage& read);
   void end_reading();

@@ -85,7 +85,7 @@ Result<PerplexityRun> perplexity(const Computed& found, const Computed* expected
         expected_likelihoods.add(log_total(logits).value - logits[next_token(row)]);
         expected_rows.emplace_back(logits.begin(), logits.end());
       };
-      TRY(score(expected->model, expected->plan, chunk, sinks));
+      TRY(score(expected->model, expected->plan, chunk, sinks, {}, expected->adapter));
     }
     ScoreSinks sinks;
     sinks.logits = [&](int64_t row, std::span<const float> logits) {
@@ -99,7 +99,7 @@ Result<PerplexityRun> perplexity(const Computed& found, const Computed* expected
       divergence.largest = std::max(divergence.largest, distance);
       divergence.same_best += log_total(wanted).best == total.best ? 1 : 0;
     };
-    TRY(score(found.model, found.plan, chunk, sinks));
+    TRY(score(found.model, found.plan, chunk, sinks, {}, found.adapter));
     if (progress) progress(++done);
   }
   PerplexityRun run;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "llama4/adapter/adapter.h"
 #include "llama4/memory_plan.h"
 #include "llama4/model.h"
 
@@ -50,6 +51,7 @@ double kl_divergence(std::span<const float> expected, std::span<const float> fou
 struct Computed {
   const llama4::Model& model;
   const llama4::MemoryPlan& plan;
+  const llama4::Adapter* adapter = nullptr;
 };
 
 // The logits of positions [length / 2, length - 1) of each chunk predict the tokens after them. `expected` null: no

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/picture.h"
+#include "llama4/adapter/adapter.h"
 
 namespace paddock::engine {
 
@@ -73,6 +74,9 @@ struct Request {
   std::function<void(const Event&)> listener;  // called from step(); may call cancel()
 
   std::shared_ptr<TokenFilter> filter;  // of this request alone
+
+  // Of the engine's model; null: the model as it is. Held until the request has ended.
+  std::shared_ptr<const llama4::Adapter> adapter;
 
   // Requests of a higher priority are admitted first, and those of whom least are running among tenants that are equal
   // in it. A step's room for prompts is shared between tenants.

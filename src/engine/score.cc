@@ -56,7 +56,7 @@ class SinkObserver : public llama4::Observer {
 }  // namespace
 
 Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, std::span<const int32_t> tokens,
-                    const ScoreSinks& sinks, const ScoredPictures& pictures) {
+                    const ScoreSinks& sinks, const ScoredPictures& pictures, const llama4::Adapter* adapter) {
   const auto count = static_cast<int64_t>(tokens.size());
   if (count == 0) return error(ErrorCode::kInvalidArgument, "text to score: expected at least one token, found none");
   if (count > plan.context)
@@ -94,7 +94,7 @@ Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, 
     std::vector<llama4::GivenRows> given;
     const std::vector<int32_t> ids =
         placed.fill(std::span(marked).subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), first, 0, &given);
-    const llama4::StepSequence part{ids, first, &sequence};
+    const llama4::StepSequence part{ids, first, &sequence, adapter};
     llama4::forward(model, {{&part, 1}, std::span(all_rows).first(static_cast<size_t>(rows)), given}, memory,
                     &activations, observed ? &observer : nullptr);
     sequence.accept(first + rows);

@@ -35,8 +35,10 @@ struct ScoredPictures {
   PictureStore* store = nullptr;
 };
 
-// Runs the text through the model in pieces of plan.limits.tokens. Positions [0, T) must fit the plan's context.
+// Runs the text through the model, or the model with the adapter, in pieces of plan.limits.tokens. Positions [0, T)
+// must fit the plan's context.
 Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, std::span<const int32_t> tokens,
-                    const ScoreSinks& sinks = {}, const ScoredPictures& pictures = {});
+                    const ScoreSinks& sinks = {}, const ScoredPictures& pictures = {},
+                    const llama4::Adapter* adapter = nullptr);
 
 }  // namespace paddock::engine

@@ -25,12 +25,14 @@ llama4::MemoryWishes SpeedTest::wishes_for(const std::vector<SpeedCase>& cases, 
 SpeedTest::SpeedTest(const llama4::Model& model, const llama4::MemoryPlan& plan)
     : model_(model), plan_(plan), logits_(static_cast<size_t>(model.config.vocabulary)) {}
 
-Result<std::unique_ptr<SpeedTest>> SpeedTest::create(const llama4::Model& model, const llama4::MemoryPlan& plan) {
+Result<std::unique_ptr<SpeedTest>> SpeedTest::create(const llama4::Model& model, const llama4::MemoryPlan& plan,
+                                                     std::vector<std::shared_ptr<const llama4::Adapter>> adapters) {
   std::unique_ptr<SpeedTest> test(new SpeedTest(model, plan));
   test->kv_cache_ =
       std::make_unique<cache::KvCache>(cache_shape(model.config, plan.cache), plan.cache_pages, plan.limits.tokens);
   test->kv_memory_ =
       TRY(llama4::KvMemory::allocate(model.config, test->kv_cache_->shape(), plan.cache_pages, model.machine));
+  test->adapters_ = std::move(adapters);
   test->activations_ = TRY(llama4::allocate_activations(model.config, plan.limits, model.machine));
   return test;
 }
@@ -44,7 +46,9 @@ void SpeedTest::step(int64_t first_position, int64_t tokens, bool with_logits, l
   for (size_t index = 0; index < sequences_.size(); ++index) {
     for (int32_t& token : tokens_[index]) token = any(random_);
     CHECK(sequences_[index].extend(first_position + tokens));
-    parts_.push_back({tokens_[index], first_position, &sequences_[index]});
+    const llama4::Adapter* adapter =
+        used_adapters_ == 0 ? nullptr : adapters_[index % static_cast<size_t>(used_adapters_)].get();
+    parts_.push_back({tokens_[index], first_position, &sequences_[index], adapter});
     if (with_logits) logits_rows_.push_back(static_cast<int32_t>(static_cast<int64_t>(index + 1) * tokens - 1));
   }
   llama4::forward(model_, {parts_, logits_rows_}, kv_memory_, &activations_, observer);
@@ -88,6 +92,8 @@ void SpeedTest::run_once(const SpeedCase& wanted, llama4::Observer* observer, co
 
 SpeedResult SpeedTest::run(const SpeedCase& wanted, int runs, const SpeedHooks& hooks) {
   CHECK(wanted.depth + wanted.tokens <= plan_.context && wanted.streams <= plan_.sequences && wanted.batch > 0);
+  CHECK(wanted.adapters <= static_cast<int64_t>(adapters_.size()));
+  used_adapters_ = wanted.adapters;
   // As if every run could begin by taking back: filling once more only makes the end late.
   const int64_t total = wanted.depth - cached_tokens(wanted) + (1 + runs) * wanted.tokens;
   int64_t done = 0;

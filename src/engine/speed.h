@@ -27,6 +27,7 @@ struct SpeedCase {
   int64_t depth = 0;
   int64_t streams = 1;
   int64_t batch = 512;
+  int64_t adapters = 0;  // so many of the test's, in turn; 0: the model as it is
 };
 
 struct SpeedResult {
@@ -56,7 +57,8 @@ class SpeedTest {
   static llama4::MemoryWishes wishes_for(const std::vector<SpeedCase>& cases, const llama4::CacheSettings& cache);
 
   // The model must outlive it.
-  static Result<std::unique_ptr<SpeedTest>> create(const llama4::Model& model, const llama4::MemoryPlan& plan);
+  static Result<std::unique_ptr<SpeedTest>> create(const llama4::Model& model, const llama4::MemoryPlan& plan,
+                                                   std::vector<std::shared_ptr<const llama4::Adapter>> adapters = {});
 
   // The case must fit the plan.
   SpeedResult run(const SpeedCase& wanted, int runs, const SpeedHooks& hooks = {});
@@ -73,6 +75,8 @@ class SpeedTest {
   std::unique_ptr<cache::KvCache> kv_cache_;
   llama4::KvMemory kv_memory_;
   llama4::Activations activations_;
+  std::vector<std::shared_ptr<const llama4::Adapter>> adapters_;
+  int64_t used_adapters_ = 0;  // of the case
   std::mt19937 random_{1};
   std::function<void(int64_t)> after_tokens_;  // of each sequence, in one step
   std::vector<cache::SequenceCache> sequences_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "llama4/adapter/step_adapters.h"
 
 namespace paddock::llama4 {
 namespace {
@@ -23,6 +24,7 @@ class StepInFlight {
         const cache::PageTable& table = sequence.cache->table(group);
         sequences_[group].push_back({row, count, sequence.first_position, table.pages, table.first_page});
       }
+      adapters_.add_rows(sequence.adapter, count);
       row += count;
     }
     CHECK(row > 0 && row <= a_.limits.tokens);
@@ -55,6 +57,7 @@ class StepInFlight {
                           .q_TNH = a_.q_TNH,
                           .k_TGH = a_.k_TGH,
                           .v_TGH = a_.v_TGH});
+    update_qkv(layer);
     if (plan.rope) rotate(a_.q_TNH), rotate(a_.k_TGH);
     if (plan.qk_norm) head_norm(a_.q_TNH), head_norm(a_.k_TGH);
     if (plan.temperature)
@@ -71,6 +74,7 @@ class StepInFlight {
                      .scale = scale,
                      .out_TNH = a_.attended_TNH});
     machine_.project({.x_TD = a_.attended_TNH, .weights = w.wo, .y_TO = a_.x_TD, .add = true});
+    update(a_.attended_TNH, a_.x_TD, updates(layer, &LayerUpdate::o));
   }
 
   // x += mlp(rms_norm(x)), or with experts x += shared(rms_norm(x)) + sum of the chosen
@@ -78,16 +82,24 @@ class StepInFlight {
     const LayerWeights& w = weights_.layers[layer];
     norm(w.feed_forward_norm);
     const int64_t width = w.mlp.gate.outputs;
+    const auto gate_updates = updates(layer, &kernels::MlpUpdate::gate);
+    const auto up_updates = updates(layer, &kernels::MlpUpdate::up);
+    const auto down_updates = updates(layer, &kernels::MlpUpdate::down);
     machine_.mlp({.x_TD = a_.normed_TD,
                   .gate = w.mlp.gate,
                   .up = w.mlp.up,
                   .down = w.mlp.down,
                   .gate_TF = narrowed(a_.gate_TF, width),
                   .up_TF = narrowed(a_.up_TF, width),
-                  .y_TD = a_.x_TD});
+                  .y_TD = a_.x_TD,
+                  .gate_updates = gate_updates,
+                  .up_updates = up_updates,
+                  .down_updates = down_updates});
     if (!config_.layers[layer].moe) return;
     machine_.route({.x_TD = a_.normed_TD, .router_ED = w.router, .routing = a_.routing, .scores_TE = a_.scores_TE});
     if (observer != nullptr) observer->routed(static_cast<int>(layer), a_.routing);
+    const auto expert_updates = adapters_.experts(layer);
+    const kernels::ExpertUpdates of_rows = {adapters_.adapter_of_rows(), expert_updates};
     machine_.experts({.x_TD = a_.normed_TD,
                       .routing = a_.routing,
                       .experts = w.experts,
@@ -95,7 +107,8 @@ class StepInFlight {
                       .y_RD = a_.expert_y_RD,
                       .gate_RF = a_.expert_gate_RF,
                       .up_RF = a_.expert_up_RF,
-                      .y_TD = a_.x_TD});
+                      .y_TD = a_.x_TD,
+                      .updates = adapters_.empty() ? nullptr : &of_rows});
   }
 
   // logits = head(rms_norm(x)), for the rows that somebody reads
@@ -109,6 +122,11 @@ class StepInFlight {
                      .head_VD = weights_.head,
                      .normed_RD = a_.final_RD,
                      .logits_RV = a_.logits_RV});
+    if (adapters_.empty()) return;
+    const StepAdapters of_rows = adapters_.of_rows(rows);
+    const auto count = static_cast<int64_t>(rows.size());
+    update(a_.final_RD.first(count), a_.logits_RV.first(count),
+           of_rows.updates([](const Adapter& adapter) -> const auto& { return adapter.head(); }));
   }
 
  private:
@@ -121,6 +139,27 @@ class StepInFlight {
   }
   // Layers whose MLP is narrower than the widest use the same memory.
   static kernels::Rows narrowed(const kernels::Rows& rows, int64_t width) { return {rows.address, rows.rows, width}; }
+
+  // What the rows' adapters have of a matrix of the layer.
+  std::vector<kernels::UpdatedRows> updates(size_t layer, kernels::LowRank LayerUpdate::*matrix) const {
+    return adapters_.updates([&](const Adapter& adapter) -> const auto& { return adapter.layer(layer).*matrix; });
+  }
+  std::vector<kernels::UpdatedRows> updates(size_t layer, kernels::LowRank kernels::MlpUpdate::*matrix) const {
+    return adapters_.updates([&](const Adapter& adapter) -> const auto& { return adapter.layer(layer).mlp.*matrix; });
+  }
+  void update_qkv(size_t layer) {
+    if (adapters_.empty()) return;
+    const auto q = updates(layer, &LayerUpdate::q), k = updates(layer, &LayerUpdate::k),
+               v = updates(layer, &LayerUpdate::v);
+    const kernels::UpdatedProduct products[] = {
+        {a_.normed_TD, a_.q_TNH, q}, {a_.normed_TD, a_.k_TGH, k}, {a_.normed_TD, a_.v_TGH, v}};
+    machine_.add_low_rank({products});
+  }
+  void update(const kernels::Rows& x, const kernels::Rows& y, std::span<const kernels::UpdatedRows> updates) {
+    if (updates.empty()) return;
+    const kernels::UpdatedProduct product = {x, y, updates};
+    machine_.add_low_rank({{&product, 1}});
+  }
 
   void norm(const kernels::NormWeight& weight) {
     machine_.rms_norm({.x_TD = a_.x_TD, .weight_D = weight, .epsilon = config_.norm_epsilon, .y_TD = a_.normed_TD});
@@ -144,6 +183,7 @@ class StepInFlight {
   std::vector<int32_t> tokens_;
   std::vector<int64_t> positions_;
   std::array<std::vector<kernels::SequenceRows>, cache::kGroups> sequences_;
+  StepAdapters adapters_;
 };
 
 }  // namespace

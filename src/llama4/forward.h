@@ -12,6 +12,7 @@
 
 #include "cache/kv_cache.h"
 #include "llama4/activations.h"
+#include "llama4/adapter/adapter.h"
 #include "llama4/kv_memory.h"
 #include "llama4/model.h"
 
@@ -22,6 +23,7 @@ struct StepSequence {
   std::span<const int32_t> tokens;
   int64_t first_position = 0;
   const cache::SequenceCache* cache = nullptr;
+  const Adapter* adapter = nullptr;  // null: the model as it is
 };
 
 // Consecutive rows of a step whose input is given, not the embedding of their token: parts of pictures.
@@ -48,7 +50,8 @@ class Observer {
 };
 
 // Appends the step's keys and values to the cache and leaves the logits of logits_rows in activations.logits_RV.
-// The result for a token depends on its own sequence alone, however sequences and prompts are cut into steps.
+// The result for a token depends on its own sequence and adapter alone, however sequences and prompts are cut into
+// steps.
 void forward(const Model& model, const Step& step, const KvMemory& memory, Activations* activations,
              Observer* observer = nullptr);
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/process_memory.h"
+#include "llama4/adapter/adapter.h"
 
 namespace paddock::llama4 {
 namespace {
@@ -31,7 +32,8 @@ kernels::StepShape step_shape(const Config& config, const WeightTotals& totals, 
                           .kv_heads = config.kv_heads,
                           .head_width = config.head_width,
                           .page_positions = plan.cache.page_positions,
-                          .products = totals.products};
+                          .products = totals.products,
+                          .update_rank = plan.adapter_bytes > 0 ? kMostAdapterRank : 0};
   for (kernels::ProductSet& set : step.products)
     set.rows *= set.matrices.front().role == kernels::ProductRole::kHead ? plan.limits.logits : plan.limits.tokens;
   return step;
@@ -61,6 +63,7 @@ Result<MemoryPlan> plan_memory(const Config& config, const WeightTotals& totals,
     plan.cache_pages[group] = pages * plan.sequences;
     plan.cache_bytes += static_cast<size_t>(plan.cache_pages[group]) * shape[group].page_bytes();
   }
+  plan.adapter_bytes = wishes.adapter_bytes;
   plan.weight_bytes = wishes.weight_bytes > 0 ? wishes.weight_bytes : totals.bytes;
   plan.scratch_bytes = activation_bytes(config, plan.limits) + machine.private_bytes(step_shape(config, totals, plan));
   plan.vision_bytes = wishes.vision_bytes;
@@ -79,11 +82,12 @@ size_t available_memory() {
 Result<void> require_fit(const MemoryPlan& plan, size_t available) {
   if (available == 0 || plan.total_bytes() <= available) return {};
   return error(ErrorCode::kOutOfMemory,
-               "the model needs {} bytes (weights {}, cache {} for {} positions, scratch {}, pictures {}), expected at "
+               "the model needs {} bytes (weights {}, cache {} for {} positions, scratch {}, pictures {}, adapters "
+               "{}), expected at "
                "most the {} that are "
                "available; choose a smaller --context, or a smaller quantisation of the model",
                plan.total_bytes(), plan.weight_bytes, plan.cache_bytes, plan.context, plan.scratch_bytes,
-               plan.vision_bytes, available);
+               plan.vision_bytes, plan.adapter_bytes, available);
 }
 
 }  // namespace paddock::llama4

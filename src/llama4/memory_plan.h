@@ -26,10 +26,11 @@ struct MemoryPlan {
   size_t cache_bytes = 0;    // touched only as far as sequences grow
   size_t scratch_bytes = 0;  // activations and the machine's own
   size_t vision_bytes = 0;   // of all that pictures need
+  size_t adapter_bytes = 0;  // of adapters at most
   size_t program_bytes = 0;  // what the process holds already: code, tokenizer, the checkpoint's headers
 
   // What is still to be taken.
-  size_t total_bytes() const { return weight_bytes + cache_bytes + scratch_bytes + vision_bytes; }
+  size_t total_bytes() const { return weight_bytes + cache_bytes + scratch_bytes + vision_bytes + adapter_bytes; }
   // What the process will have taken.
   size_t peak_bytes() const { return program_bytes + total_bytes(); }
 };
@@ -42,6 +43,7 @@ struct MemoryWishes {
   CacheSettings cache;
   size_t weight_bytes = 0;  // that the weights take when they are not used where the file is mapped; 0: they are
   size_t vision_bytes = 0;
+  size_t adapter_bytes = 0;  // 0: no adapter will run
 };
 
 // A context beyond the checkpoint's limit is an error.

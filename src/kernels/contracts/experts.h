@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/contracts/low_rank.h"
 #include "kernels/contracts/memory.h"
 
 namespace paddock::kernels {
@@ -39,6 +40,7 @@ struct Experts {
   Rows x_RD, y_RD;                         // scratch, R = T * K: one row for each (token, expert)
   Rows gate_RF, up_RF;                     // scratch
   Rows y_TD;
+  const ExpertUpdates* updates = nullptr;  // null: none
 };
 
 }  // namespace paddock::kernels

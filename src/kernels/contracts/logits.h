@@ -15,7 +15,7 @@ struct Logits {
   NormWeight norm_D;
   float epsilon;
   Matrix head_VD;
-  Rows normed_RD;  // scratch
+  Rows normed_RD;  // rms_norm(x[row r]) afterwards
   Rows logits_RV;
 };
 

@@ -20,6 +20,7 @@
 #include "kernels/contracts/layer_norm.h"
 #include "kernels/contracts/linear.h"
 #include "kernels/contracts/logits.h"
+#include "kernels/contracts/low_rank.h"
 #include "kernels/contracts/memory.h"
 #include "kernels/contracts/norm.h"
 #include "kernels/contracts/pixel_shuffle.h"
@@ -30,7 +31,8 @@
 namespace paddock::kernels {
 
 // Used by one thread at a time; operations spread over the machine's own threads and have finished when `read` returns.
-// Results do not depend on the number of threads.
+// Results do not depend on the number of threads. Memory may be had and filled by other threads meanwhile, and given
+// back.
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -65,6 +67,7 @@ class Machine {
   virtual void route(const Route& op) = 0;
   virtual void experts(const Experts& op) = 0;
   virtual void logits(const Logits& op) = 0;
+  virtual void add_low_rank(const AddLowRank& op) = 0;
 
   // Of picture tiles.
   virtual void add_table(const AddTable& op) = 0;

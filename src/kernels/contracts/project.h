@@ -2,6 +2,9 @@
 #pragma once
 // Products with weight matrices: y[t, o] = scale[o] * sum over i of W[o, i] * x[t, i]
 
+#include <span>
+
+#include "kernels/contracts/low_rank.h"
 #include "kernels/contracts/memory.h"
 
 namespace paddock::kernels {
@@ -22,12 +25,15 @@ struct ProjectQkv {
 };
 
 // y += down( silu(gate x) * (up x) ), silu(z) = z / (1 + exp(-z))                  (Shazeer, arXiv 2002.05202)
+// Where rows have updates, they are added to the products gate x, up x and down(...) of these rows. The others keep
+// their bits.
 struct Mlp {
   Rows x_TD;
   Matrix gate, up;      // F outputs, D inputs
   Matrix down;          // D outputs, F inputs
   Rows gate_TF, up_TF;  // scratch
   Rows y_TD;
+  std::span<const UpdatedRows> gate_updates = {}, up_updates = {}, down_updates = {};
 };
 
 }  // namespace paddock::kernels

@@ -40,6 +40,7 @@ struct StepShape {
   int64_t head_width = 0;
   int64_t page_positions = 0;
   std::vector<ProductSet> products;  // each that differs from the others
+  int64_t update_rank = 0;           // the highest of a low-rank update; 0: there are none
 };
 
 }  // namespace paddock::kernels

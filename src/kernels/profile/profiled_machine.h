@@ -43,6 +43,7 @@ class ProfiledMachine : public Machine {
   void route(const Route& op) override { timed("route", &Machine::route, op); }
   void experts(const Experts& op) override { timed("experts", &Machine::experts, op); }
   void logits(const Logits& op) override { timed("logits", &Machine::logits, op); }
+  void add_low_rank(const AddLowRank& op) override { timed("add_low_rank", &Machine::add_low_rank, op); }
   void add_table(const AddTable& op) override { timed("add_table", &Machine::add_table, op); }
   void layer_norm(const LayerNorm& op) override { timed("layer_norm", &Machine::layer_norm, op); }
   void linear(const Linear& op) override { timed("linear", &Machine::linear, op); }

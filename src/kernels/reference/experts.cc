@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "kernels/host/host_memory.h"
+#include "kernels/reference/expert_updates.h"
 #include "kernels/reference/machine.h"
 
 namespace paddock::kernels {
@@ -63,6 +64,7 @@ void ReferenceMachine::experts(const Experts& op) {
   }
   std::fill_n(HostMemory::floats(op.y_RD.address), routed * width, 0.0f);
 
+  RoutedUpdates updates(op.updates, by_expert, op.routing.chosen);
   std::vector<Mlp> groups;
   for (int64_t begin = 0, end = 0; begin < routed; begin = end) {
     const int32_t expert = experts_TK[by_expert[static_cast<size_t>(begin)]];
@@ -76,6 +78,7 @@ void ReferenceMachine::experts(const Experts& op) {
                       .gate_TF = rows_from(op.gate_RF, begin, group),
                       .up_TF = rows_from(op.up_RF, begin, group),
                       .y_TD = rows_from(op.y_RD, begin, group)});
+    updates.add_to(&groups.back(), expert, begin, group);
   }
   mlps(groups);
   // A token's experts are added in order of expert, whatever else is in the step.

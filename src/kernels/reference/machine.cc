@@ -24,6 +24,7 @@ int64_t ReferenceMachine::product_floats(const ProductSet& set, int64_t tokens) 
 size_t ReferenceMachine::private_bytes(const StepShape& step) const {
   int64_t floats = std::max(step.width, step.page_positions * (2 * step.head_width + 1));
   for (const ProductSet& set : step.products) floats = std::max(floats, product_floats(set, step.tokens));
+  floats = std::max(floats, step.update_rank);
   return static_cast<size_t>(threads()) * static_cast<size_t>(floats) * sizeof(float);
 }
 

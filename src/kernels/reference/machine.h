@@ -42,6 +42,7 @@ class ReferenceMachine : public Machine {
   void route(const Route& op) override;
   void experts(const Experts& op) override;
   void logits(const Logits& op) override;
+  void add_low_rank(const AddLowRank& op) override;
   void add_table(const AddTable& op) override;
   void layer_norm(const LayerNorm& op) override;
   void linear(const Linear& op) override;

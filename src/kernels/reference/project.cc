@@ -93,8 +93,12 @@ void ReferenceMachine::mlps(std::span<const Mlp> ops) {
   for (const Mlp& op : ops) {
     multiply(op.x_TD, op.gate, op.gate_TF, false);
     multiply(op.x_TD, op.up, op.up_TF, false);
+    const UpdatedProduct inner[] = {{op.x_TD, op.gate_TF, op.gate_updates}, {op.x_TD, op.up_TF, op.up_updates}};
+    add_low_rank({inner});
     silu_multiply(op);
     multiply(op.gate_TF.first(op.x_TD.rows), op.down, op.y_TD, true);
+    const UpdatedProduct outer = {op.gate_TF, op.y_TD, op.down_updates};
+    add_low_rank({{&outer, 1}});
   }
 }
 

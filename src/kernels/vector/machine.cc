@@ -21,6 +21,7 @@ VectorMachine::VectorMachine(const Target& target, int threads, bool exact)
       attention_(*target.attend, &pool_),
       rows_(*target.rows, &pool_),
       tower_(*target.tower, *target.floats, &pool_),
+      low_rank_(*target.floats, &pool_),
       products_(&pool_, target.products),
       exact_(exact) {}
 
@@ -48,7 +49,7 @@ size_t VectorMachine::private_bytes(const StepShape& step) const {
   return static_cast<size_t>(threads()) * static_cast<size_t>(floats) * sizeof(float) +
          (exact_ ? 0 : products_.most_bytes(step.products, step.tokens)) +
          PagedAttention::private_bytes(step.query_heads / step.kv_heads, step.head_width, threads()) +
-         RowOperations::private_bytes(step.width, step.head_width, step.tokens);
+         RowOperations::private_bytes(step.width, step.head_width, step.tokens) + LowRankUpdates::private_bytes(step);
 }
 
 void VectorMachine::multiply(const Rows& x, const Matrix& weights, const Rows& y, bool add) {
@@ -81,17 +82,24 @@ void VectorMachine::project_qkv(const ProjectQkv& op) {
 
 void VectorMachine::mlps(std::span<const Mlp> ops) {
   std::vector<Product> products;
+  std::vector<UpdatedProduct> updated;
   for (const Mlp& op : ops) {
     products.push_back({op.x_TD, &op.gate, op.gate_TF, false, ProductRole::kSensitive});
     products.push_back({op.x_TD, &op.up, op.up_TF, false});
+    if (!op.gate_updates.empty()) updated.push_back({op.x_TD, op.gate_TF, op.gate_updates});
+    if (!op.up_updates.empty()) updated.push_back({op.x_TD, op.up_TF, op.up_updates});
   }
   multiply_all(products);
+  add_low_rank({updated});
   products.clear();
+  updated.clear();
   for (const Mlp& op : ops) {
     silu_multiply(op);
     products.push_back({op.gate_TF.first(op.x_TD.rows), &op.down, op.y_TD, true, ProductRole::kSensitive});
+    if (!op.down_updates.empty()) updated.push_back({op.gate_TF, op.y_TD, op.down_updates});
   }
   multiply_all(products);
+  add_low_rank({updated});
 }
 
 void VectorMachine::multiply_floats(const Product& product) {

@@ -10,6 +10,7 @@
 #include "kernels/reference/machine.h"
 #include "kernels/vector/attention.h"
 #include "kernels/vector/float_kernels.h"
+#include "kernels/vector/low_rank.h"
 #include "kernels/vector/products.h"
 #include "kernels/vector/row_operations.h"
 #include "kernels/vector/tower.h"
@@ -42,6 +43,7 @@ class VectorMachine : public ReferenceMachine {
   void rotate(const Rotate& op) override { rows_.rotate(op); }
   void append_kv(const AppendKv& op) override { attention_.append_kv(op); }
   void attend(const Attend& op) override { attention_.attend(op); }
+  void add_low_rank(const AddLowRank& op) override { low_rank_.add(op); }
   void layer_norm(const LayerNorm& op) override { tower_.layer_norm(op); }
   void linear(const Linear& op) override { tower_.linear(op); }
   void attend_tiles(const AttendTiles& op) override { tower_.attend(op); }
@@ -67,6 +69,7 @@ class VectorMachine : public ReferenceMachine {
   PagedAttention attention_;
   RowOperations rows_;
   Tower tower_;
+  LowRankUpdates low_rank_;
   Products products_;
   bool exact_;
   std::vector<Product> batch_;  // scratch

@@ -43,11 +43,14 @@ class AdapterReader {
   AdapterReader(std::string source, std::span<const NamedTensor> tensors, const AdapterConfig& config,
                 const ParameterList& parameters, const AdapterLimits& limits, std::vector<float>* values)
       : source_(std::move(source)), config_(config), parameters_(parameters), limits_(limits), values_(*values) {
+    size_t floats = 0;
     for (const NamedTensor& tensor : tensors) {
+      floats += (static_cast<size_t>(tensor.view.values()) + 15) / 16 * 16;
       std::string_view name = tensor.name;
       if (drop_start(&name, "base_model.model.")) drop_start(&name, "language_model.");
       unused_.emplace(name, &tensor);
     }
+    values_.reserve(std::min(floats, static_cast<size_t>(limits.floats)));
   }
 
   Result<AdapterFile> read(size_t tensors) {
@@ -169,6 +172,10 @@ class AdapterReader {
 
   Result<int64_t> store(const NamedTensor& tensor) {
     const int64_t offset = adapter_.floats_, count = tensor.view.values();
+    numbers_ += static_cast<uint64_t>(count);
+    if (numbers_ > limits_.floats)
+      return error(ErrorCode::kLimit, "{}: expected at most {} numbers in all, found more; give adapters more memory",
+                   source_, limits_.floats);
     adapter_.tensors_.push_back({tensor.name, tensor.view.shape, offset, count});
     adapter_.floats_ += (count + 15) / 16 * 16;
     values_.resize(static_cast<size_t>(adapter_.floats_));
@@ -185,6 +192,7 @@ class AdapterReader {
   const ParameterList& parameters_;
   const AdapterLimits limits_;
   std::vector<float>& values_;
+  uint64_t numbers_ = 0;                                           // in values_, less what lies between tensors
   std::map<std::string, const NamedTensor*, std::less<>> unused_;  // by module_of and what it is of that
   AdapterFile adapter_;
 };

@@ -36,6 +36,7 @@ struct AdapterUpdate {
 
 struct AdapterLimits {
   uint64_t file_bytes = uint64_t{1} << 40;
+  uint64_t floats = uint64_t{1} << 40;  // of the block
   int64_t rank = INT64_MAX;
 };
 

@@ -184,6 +184,8 @@ Json answer_schemas() {
           {"Tokens", record({{"count", kind("integer")}, {"max_model_len", kind("integer")}, {"tokens", ids}})},
           {"Detokenized", record({{"prompt", kind("string")}, {"content", kind("string")}})},
           {"Rendered", record({{"prompt", kind("string")}, {"count", kind("integer")}, {"tokens", ids}})},
+          {"UnloadedAdapter",
+           record({{"id", kind("string")}, {"object", always("model")}, {"deleted", {{"const", true}}}})},
           {"Model", model_schema()},
           {"ModelList", model_list_schema()},
           {"OpenAiError", openai_error_schema()},

@@ -21,6 +21,9 @@ const Shape& count_tokens_shape();  // POST /v1/messages/count_tokens
 const Shape& tokenize_shape();    // POST /tokenize: a prompt or messages
 const Shape& detokenize_shape();  // POST /detokenize
 
+const Shape& load_adapter_shape();    // POST /v1/load_lora_adapter
+const Shape& unload_adapter_shape();  // POST /v1/unload_lora_adapter
+
 // What peers accept beside the specifications, in every route that generates.
 const std::vector<Field>& extension_fields();
 

@@ -14,16 +14,18 @@ Field cache_breakpoint() {
 Shape text_part() { return tagged("type", {known("text", {required("text", text()), cache_breakpoint()})}); }
 
 Shape user_part() {
-  return tagged("type",
-                {known("text", {required("text", text()), cache_breakpoint()}),
-                 known("image_url",
-                       {required("image_url",
-                                 object({required("url", text(1), "data: with base64; other addresses only where the server fetches them"),
-                                         honoured("detail", words({"auto", "low", "high", "original"}),
-                                                  "low: one tile of the whole; else as many as the picture needs")})),
-                        cache_breakpoint()}),
-                 refused_case("input_audio", "the model does not hear"),
-                 refused_case("file", "send the text of the file instead")});
+  return tagged(
+      "type",
+      {known("text", {required("text", text()), cache_breakpoint()}),
+       known("image_url",
+             {required("image_url",
+                       object({required("url", text(1),
+                                        "data: with base64; other addresses only where the server fetches them"),
+                               honoured("detail", words({"auto", "low", "high", "original"}),
+                                        "low: one tile of the whole; else as many as the picture needs")})),
+              cache_breakpoint()}),
+       refused_case("input_audio", "the model does not hear"),
+       refused_case("file", "send the text of the file instead")});
 }
 
 Shape assistant_part() {
@@ -207,6 +209,24 @@ const Shape& tokenize_shape() {
 const Shape& detokenize_shape() {
   static const Shape shape =
       object({honoured("model", model_name()), required("tokens", list(integer(0, 2147483647)))});
+  return shape;
+}
+
+const Shape& load_adapter_shape() {
+  static const Shape shape = object({
+      required("lora_name", model_name(), "by which requests name it as their model"),
+      required("lora_path", text(1, 4096), "its folder, in the server's folder of adapters"),
+      honoured("base_model_name", model_name(), "the model that it changes; otherwise the first"),
+      without_effect("lora_int_id", integer(0, 2147483647), "adapters are known by their names"),
+      refused("load_inplace", "unload the adapter first", {"false"}),
+  });
+  return shape;
+}
+
+const Shape& unload_adapter_shape() {
+  static const Shape shape =
+      object({required("lora_name", model_name()),
+              without_effect("lora_int_id", integer(0, 2147483647), "adapters are known by their names")});
   return shape;
 }
 

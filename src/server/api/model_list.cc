@@ -17,6 +17,7 @@ Json openai_model(const ServedModel& model) {
                {"owned_by", "paddock"},
                {"max_model_len", model.context_tokens},
                {"input_modalities", Json::array({"text"})}};
+  if (!model.parent.empty()) written["parent"] = model.parent;
   if (model.images) {
     written["input_modalities"].push_back("image");
     written["image_limits"] = {{"images", model.images->images}, {"bytes", model.images->bytes}};

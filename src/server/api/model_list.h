@@ -25,6 +25,7 @@ struct ServedModel {
   int64_t created = 0;       // seconds of Unix time
   int64_t context_tokens = 0;
   std::optional<ImageLimits> images;  // where it sees any
+  std::string parent;                 // the model that an adapter changes; empty: it is none
 };
 
 // Of OpenAI: {"object": "list", "data": […]}.

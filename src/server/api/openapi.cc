@@ -132,6 +132,11 @@ Json generating_paths() {
                                           .errors = ErrorShape::kAnthropic})},
       {"/tokenize", post({.summary = "Text to token ids", .request = "TokenizeRequest", .answer = "Tokens"})},
       {"/detokenize", post({.summary = "Token ids to text", .request = "DetokenizeRequest", .answer = "Detokenized"})},
+      {"/v1/load_lora_adapter",
+       post(
+           {.summary = "Serve an adapter of the server's folder", .request = "LoadAdapterRequest", .answer = "Model"})},
+      {"/v1/unload_lora_adapter",
+       post({.summary = "Serve an adapter no longer", .request = "UnloadAdapterRequest", .answer = "UnloadedAdapter"})},
   };
   paths["/v1/responses"]["post"]["responses"]["200"]["links"] = links_of_a_response();
   return paths;
@@ -144,7 +149,9 @@ Json schemas() {
            {"MessagesRequest", json_schema(messages_shape())},
            {"CountTokensRequest", json_schema(count_tokens_shape())},
            {"TokenizeRequest", json_schema(tokenize_shape())},
-           {"DetokenizeRequest", json_schema(detokenize_shape())}};
+           {"DetokenizeRequest", json_schema(detokenize_shape())},
+           {"LoadAdapterRequest", json_schema(load_adapter_shape())},
+           {"UnloadAdapterRequest", json_schema(unload_adapter_shape())}};
   all.update(answer_schemas());
   return all;
 }

@@ -50,4 +50,15 @@ struct DetokenizeRequest {
 };
 ApiResult<DetokenizeRequest> parse_detokenize(std::string_view body, const ParseLimits& limits = {});
 
+struct LoadAdapterRequest {
+  std::string name, path;
+  std::string base_model;  // empty: the first
+};
+ApiResult<LoadAdapterRequest> parse_load_adapter(std::string_view body, const ParseLimits& limits = {});
+
+struct UnloadAdapterRequest {
+  std::string name;
+};
+ApiResult<UnloadAdapterRequest> parse_unload_adapter(std::string_view body, const ParseLimits& limits = {});
+
 }  // namespace paddock::server

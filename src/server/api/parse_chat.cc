@@ -187,4 +187,23 @@ ApiResult<DetokenizeRequest> parse_detokenize(std::string_view text, const Parse
   return DetokenizeRequest{.model = text_of(body, "model"), .tokens = token_ids_of(body["tokens"])};
 }
 
+ApiResult<LoadAdapterRequest> parse_load_adapter(std::string_view text, const ParseLimits& limits) {
+  std::vector<std::string> unknown;
+  const Json body = TRY(parse_body(text, load_adapter_shape(), limits, unknown));
+  LoadAdapterRequest request{.name = text_of(body, "lora_name"),
+                             .path = text_of(body, "lora_path"),
+                             .base_model = text_of(body, "base_model_name")};
+  // It will stand in paths, logs and metrics.
+  if (std::ranges::any_of(request.name, [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; }))
+    return invalid("lora_name", "invalid_value",
+                   "lora_name: expected letters that can be seen, found a control character");
+  return request;
+}
+
+ApiResult<UnloadAdapterRequest> parse_unload_adapter(std::string_view text, const ParseLimits& limits) {
+  std::vector<std::string> unknown;
+  const Json body = TRY(parse_body(text, unload_adapter_shape(), limits, unknown));
+  return UnloadAdapterRequest{.name = text_of(body, "lora_name")};
+}
+
 }  // namespace paddock::server

@@ -390,5 +390,19 @@ TEST(Parse, TokenRoutes) {
   EXPECT_EQ(parse_detokenize(R"({"tokens":[1,"a"]})").error().param, "tokens[1]");
 }
 
+TEST(ParseAdapters, NeedsANameAndAPath) {
+  const auto load = parse_load_adapter(R"({"lora_name":"a","lora_path":"b/c"})");
+  ASSERT_TRUE(load);
+  EXPECT_EQ(load->name + " " + load->path + " " + load->base_model, "a b/c ");
+  EXPECT_EQ(parse_load_adapter(R"({"lora_name":"a","lora_path":"b","base_model_name":"m"})")->base_model, "m");
+  EXPECT_EQ(parse_load_adapter(R"({"lora_name":"a"})").error().param, "lora_path");
+  EXPECT_EQ(parse_load_adapter(R"({"lora_name":"","lora_path":"b"})").error().param, "lora_name");
+  EXPECT_EQ(parse_load_adapter(R"({"lora_name":"a\nb","lora_path":"b"})").error().param, "lora_name");
+  EXPECT_EQ(parse_load_adapter(R"({"lora_name":"a","lora_path":"b","load_inplace":true})").error().param,
+            "load_inplace");
+  EXPECT_EQ(parse_unload_adapter(R"({"lora_name":"a"})")->name, "a");
+  EXPECT_EQ(parse_unload_adapter("{}").error().param, "lora_name");
+}
+
 }  // namespace
 }  // namespace paddock::server

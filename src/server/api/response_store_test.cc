@@ -98,8 +98,8 @@ TEST(OpenApi, DescribesTheRoutes) {
   EXPECT_EQ(document["info"]["version"], "1.2.3");
   for (const char* path :
        {"/health", "/v1/models", "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages",
-        "/v1/messages/count_tokens", "/tokenize", "/detokenize", "/v1/chat/completions/render",
-        "/v1/responses/{response_id}", "/v1/responses/{response_id}/input_items"})
+        "/v1/messages/count_tokens", "/tokenize", "/detokenize", "/v1/chat/completions/render", "/v1/load_lora_adapter",
+        "/v1/unload_lora_adapter", "/v1/responses/{response_id}", "/v1/responses/{response_id}/input_items"})
     EXPECT_TRUE(document["paths"].contains(path)) << path;
   expect_references_resolve(document, document["components"]["schemas"]);
   EXPECT_TRUE(document["components"]["schemas"]["ChatRequest"]["properties"].contains("logit_bias"));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/adapter_shelf.h"
 #include "grammar/vocabulary.h"
 #include "prompt/picture_reader.h"
 #include "server/inference/engine_loop.h"
@@ -22,8 +23,9 @@ struct LoadedModel {
   int64_t created = 0;      // seconds of Unix time
   std::shared_ptr<const text::Tokenizer> tokenizer;
   std::shared_ptr<const text::ChatTemplate> chat_template;
-  std::vector<int32_t> stop_tokens;  // sorted
+  std::vector<int32_t> stop_tokens;                 // sorted
   std::unique_ptr<prompt::PictureReader> pictures;  // null: it sees none
+  std::unique_ptr<engine::AdapterShelf> adapters;   // null: it has none
   std::unique_ptr<EngineLoop> loop;
 
   // For grammars; made when it is first wanted, because it takes a moment and some megabytes.

@@ -106,6 +106,9 @@ class Metrics::Families {
       counters("paddock_image_encode_seconds_total", "Time that looking at them took.");
   prom::Family<prom::Gauge>& image_bytes =
       gauges("paddock_image_cache_bytes", "What was seen, kept for later requests.");
+  prom::Family<prom::Gauge>& adapters = gauges("paddock_adapters", "Adapters that requests may name.");
+  prom::Family<prom::Gauge>& adapter_bytes =
+      gauges("paddock_adapter_bytes", "Memory of adapters, and of unloaded ones that requests still have.");
   prom::Family<prom::Gauge>& connections = gauges("paddock_connections", "Open connections.");
   prom::Family<prom::Gauge>& exchanges = gauges("paddock_requests_in_flight", "Requests that are being answered.");
   prom::Family<prom::Counter>& masks = counters("paddock_grammar_masks_total", "Tokens that a grammar had a say in.");
@@ -184,6 +187,10 @@ std::string Metrics::text(const ServerGauges& now) {
       raise(families.image_tiles.Add(model), static_cast<double>(pictures->tiles));
       raise(families.image_seconds.Add(model), pictures->seconds);
       families.image_bytes.Add(model).Set(pictures->bytes);
+    }
+    if (one.adapters) {
+      families.adapters.Add(model).Set(static_cast<double>(one.adapters->loaded));
+      families.adapter_bytes.Add(model).Set(one.adapters->bytes);
     }
     if (!one.folder) continue;
     for (const auto& [what, count] :

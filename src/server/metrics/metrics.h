@@ -42,6 +42,11 @@ struct ModelGauges {
     double bytes = 0;    // of what was seen
   };
   std::optional<Pictures> pictures;  // where the model sees any
+  struct Adapters {
+    int64_t loaded = 0;
+    double bytes = 0;  // those that are in use still among them
+  };
+  std::optional<Adapters> adapters;  // where it may have any
 };
 
 struct ServerGauges {

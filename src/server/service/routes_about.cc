@@ -31,34 +31,40 @@ ApiResult<int> limit_of(const net::Target& target, int otherwise, int most) {
   return limit;
 }
 
-std::vector<ServedModel> served(const std::vector<std::unique_ptr<LoadedModel>>& models,
-                                const prompt::PictureLimits& limits) {
+}  // namespace
+
+// Adapters behind the model that they change.
+std::vector<ServedModel> Service::served_models() const {
   std::vector<ServedModel> list;
-  for (const auto& model : models) {
-    std::optional<ImageLimits> images;
-    if (model->pictures) images = ImageLimits{limits.pictures, limits.file.bytes};
-    list.push_back({model->id, "", model->created, model->loop->context(), images});
+  for (const auto& model : models_) {
+    ServedModel one{model->id, "", model->created, model->loop->context(), {}, ""};
+    if (model->pictures) one.images = ImageLimits{options_.pictures.pictures, options_.pictures.file.bytes};
+    list.push_back(one);
+    if (!model->adapters) continue;
+    one.parent = model->id;
+    for (const auto& adapter : model->adapters->all()) {
+      one.id = adapter->name;
+      one.created = adapter->loaded;
+      list.push_back(one);
+    }
   }
   return list;
 }
-
-}  // namespace
 
 void Service::list_models(const CallPointer& call) {
   if (call->request.headers.find("anthropic-version")) call->dialect = Dialect::kAnthropic;
   const auto limit = limit_of(call->request.target, 20, 1000);
   if (!limit) return refuse(call, limit.error());
-  if (call->dialect == Dialect::kOpenAi)
-    return answer(call, json_response(write_models(served(models_, options_.pictures))));
+  if (call->dialect == Dialect::kOpenAi) return answer(call, json_response(write_models(served_models())));
   const auto find = [&](std::string_view name) { return std::string(call->request.target.find(name).value_or("")); };
-  const auto page = write_model_page(served(models_, options_.pictures), {find("after_id"), find("before_id"), *limit});
+  const auto page = write_model_page(served_models(), {find("after_id"), find("before_id"), *limit});
   if (!page) return refuse(call, page.error());
   answer(call, json_response(*page));
 }
 
 void Service::show_model(const CallPointer& call) {
   if (call->request.headers.find("anthropic-version")) call->dialect = Dialect::kAnthropic;
-  const auto model = write_model(served(models_, options_.pictures), value_of(call->values, "model"), call->dialect);
+  const auto model = write_model(served_models(), value_of(call->values, "model"), call->dialect);
   if (!model) return refuse(call, model.error());
   answer(call, json_response(*model));
 }
@@ -120,7 +126,8 @@ void Service::metrics(const CallPointer& call) {
                        .evictions = status.evictions,
                        .pools = {},
                        .folder = {},
-                       .pictures = {}};
+                       .pictures = {},
+                       .adapters = {}};
     for (const cache::Group group : cache::kAllGroups) {
       const EngineStatus::Pool& pool = status.pools[group];
       const auto bytes = [&](int64_t pages) {
@@ -135,6 +142,9 @@ void Service::metrics(const CallPointer& call) {
     if (const auto& pictures = status.pictures)
       gauges.pictures = {status.counts.pictures, status.counts.reused_pictures, pictures->counts.encoded_tiles,
                          pictures->counts.seconds, static_cast<double>(pictures->bytes)};
+    if (model->adapters)
+      gauges.adapters = {static_cast<int64_t>(model->adapters->all().size()),
+                         static_cast<double>(model->adapters->bytes())};
     now.models.push_back(std::move(gauges));
   }
   if (network_) {

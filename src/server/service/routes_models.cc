@@ -32,17 +32,30 @@ std::string with_pictures(const std::string& parameters, const std::vector<engin
   return json_text(all);
 }
 
+// Of program, weights and machine: an adapter's are others.
+std::string fingerprint_of(const LoadedModel& model, const engine::NamedAdapter* adapter) {
+  if (adapter == nullptr) return model.fingerprint;
+  return model.fingerprint + "-" + to_hex(adapter->adapter->digest()).substr(0, 8);
+}
+
 }  // namespace
 
-ApiResult<const LoadedModel*> Service::model_for(const std::string& name, const Call& call) const {
-  for (const auto& model : models_) {
-    if (!name.empty() && model->id != name) continue;
-    if (const auto allowed = auth::authorise(call.principal, auth::Need::kAnyKey, call.route->pattern, model->id);
-        !allowed)
-      return tl::unexpected(to_api_error(allowed.error()));
-    return model.get();
-  }
-  return tl::unexpected(no_such_model(name));
+std::optional<Service::Addressed> Service::find_model(const std::string& name) const {
+  for (const auto& model : models_)
+    if (name.empty() || model->id == name) return Addressed{model.get(), model->id, nullptr};
+  for (const auto& model : models_)
+    if (auto adapter = model->adapters ? model->adapters->find(name) : nullptr)
+      return Addressed{model.get(), name, std::move(adapter)};
+  return {};
+}
+
+ApiResult<Service::Addressed> Service::model_for(const std::string& name, const Call& call) const {
+  auto found = find_model(name);
+  if (!found) return tl::unexpected(no_such_model(name));
+  if (const auto allowed = auth::authorise(call.principal, auth::Need::kAnyKey, call.route->pattern, found->id);
+      !allowed)
+    return tl::unexpected(to_api_error(allowed.error()));
+  return std::move(*found);
 }
 
 // The server's and those of the key; what is fetched is given up when the client goes away.
@@ -72,24 +85,27 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   std::string body = std::exchange(call->request.body, {});
   if (log_->keeps_content()) call->entry.prompt = std::move(body);
   log_->note_unknown_fields(request->unknown_fields);
-  const auto model = model_for(request->model, *call);
-  if (!model) return refuse(call, model.error());
-  call->entry.model = (*model)->id;
+  const auto addressed = model_for(request->model, *call);
+  if (!addressed) return refuse(call, addressed.error());
+  const LoadedModel& model = *addressed->model;
+  call->entry.model = addressed->id;
   call->entry.parameters = parameters_of(*request);
-  if ((*model)->loop->is_full())
+  if (model.loop->is_full())
     return refuse(call, {ApiErrorKind::kQueueFull, "too many requests wait for this model: try again in a moment", "",
                          "", options_.retry_after_seconds});
-  auto prepared = prepare(*request, **model, picture_limits(*call), &mask_cost_);
+  auto prepared = prepare(*request, model, picture_limits(*call), &mask_cost_);
   if (!prepared) return refuse(call, prepared.error());
+  if (addressed->adapter)
+    for (engine::Request& one : prepared->requests) one.adapter = addressed->adapter->adapter;
   if (const auto& pictures = prepared->requests.front().pictures; !pictures.empty())
     call->entry.parameters = with_pictures(call->entry.parameters, pictures);
 
   std::shared_ptr<auth::Permit> permit;
   if (keys_ && !call->principal.is_anonymous()) {
-    const int64_t room = (*model)->loop->context() - prepared->longest_prompt;
+    const int64_t room = model.loop->context() - prepared->longest_prompt;
     const int64_t longest = request->max_tokens < 0 ? std::max<int64_t>(room, 0) : request->max_tokens;
     const auto answers = static_cast<int64_t>(prepared->requests.size());
-    auto allowed = keys_->try_begin(call->principal, (*model)->id,
+    auto allowed = keys_->try_begin(call->principal, addressed->id,
                                     {.prompt_tokens = prepared->prompt_tokens,
                                      .max_output_tokens = longest * answers,
                                      .may_shorten_output = request->max_tokens < 0});
@@ -110,12 +126,12 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   CompletionListener listener;
   listener.event = [sink](const AnswerEvent& event) { (*sink)->tell(event); };
   // The bill and the record are written before the client has all of its answer.
-  listener.complete = [this, call, permit, sink, served = *model](const CompletionReport& report) {
+  listener.complete = [this, call, permit, sink, id = addressed->id](const CompletionReport& report) {
     const Usage& usage = report.usage;
     if (permit)
       if (const auto kept = permit->finish({usage.prompt_tokens, usage.cached_tokens, usage.output_tokens}); !kept)
         log_->warn("usage", kept.error().message);
-    note_completion(call, report, *served, (*sink)->status());
+    note_completion(call, report, id, (*sink)->status());
   };
   // The sink refers to the request, which the closure keeps. The exchange holds the completion, to cancel it, and must
   // not be held by it.
@@ -123,12 +139,12 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
     sink->reset();
     call->exchange.reset();
   };
-  const auto completion = Completion::create(request, **model, *events_, std::move(listener));
+  const auto completion = Completion::create(request, model, *events_, std::move(listener));
 
   AnswerContext context{.id = answer_id(request->route, identifiers_),
-                        .model = (*model)->id,
+                        .model = addressed->id,
                         .created = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()),
-                        .fingerprint = (*model)->fingerprint,
+                        .fingerprint = fingerprint_of(model, addressed->adapter.get()),
                         .request_id = call->request.id,
                         .identifiers = identifiers_};
   // Nothing is sent before the engine has taken the request: until then a refusal has its own status.
@@ -147,7 +163,7 @@ void Service::complete(const CallPointer& call, ApiResult<CompletionRequest> par
   exchange->on_disconnect([completion] { completion->cancel(); });
 }
 
-void Service::note_completion(const CallPointer& call, const CompletionReport& report, const LoadedModel& model,
+void Service::note_completion(const CallPointer& call, const CompletionReport& report, const std::string& model,
                               int status) {
   RequestEntry& entry = call->entry;
   entry.prompt_tokens = report.usage.prompt_tokens;
@@ -156,7 +172,7 @@ void Service::note_completion(const CallPointer& call, const CompletionReport& r
   entry.first_token_seconds = report.first_token_seconds;
   entry.finish_reason = report.finish_reason;
   if (log_->keeps_content()) entry.output = report.output;
-  metrics_.count_completion({.model = model.id,
+  metrics_.count_completion({.model = model,
                              .key = entry.key_name,
                              .finish_reason = report.finish_reason,
                              .prompt_tokens = report.usage.prompt_tokens,
@@ -174,7 +190,7 @@ void Service::count_tokens(const CallPointer& call) {
   const auto model = model_for(parsed->model, *call);
   if (!model) return refuse(call, model.error());
   const auto prompt =
-      render_prompt(*parsed->conversation, parsed->continue_final_message, **model, picture_limits(*call));
+      render_prompt(*parsed->conversation, parsed->continue_final_message, *model->model, picture_limits(*call));
   if (!prompt) return refuse(call, prompt.error());
   answer(call, json_response(write_token_count(static_cast<int64_t>(prompt->tokens.size()))));
 }
@@ -185,7 +201,7 @@ void Service::render(const CallPointer& call) {
   const auto model = model_for(parsed->model, *call);
   if (!model) return refuse(call, model.error());
   const auto prompt =
-      render_prompt(*parsed->conversation, parsed->continue_final_message, **model, picture_limits(*call));
+      render_prompt(*parsed->conversation, parsed->continue_final_message, *model->model, picture_limits(*call));
   if (!prompt) return refuse(call, prompt.error());
   answer(call, json_response(write_rendered(prompt->text, prompt->tokens)));
 }
@@ -197,16 +213,18 @@ void Service::tokenize(const CallPointer& call) {
   if (!model) return refuse(call, model.error());
   std::vector<int32_t> tokens;
   if (parsed->conversation) {
-    auto prompt = render_prompt(*parsed->conversation, parsed->continue_final_message, **model, picture_limits(*call));
+    auto prompt =
+        render_prompt(*parsed->conversation, parsed->continue_final_message, *model->model, picture_limits(*call));
     if (!prompt) return refuse(call, prompt.error());
     tokens = std::move(prompt->tokens);
   } else {
-    tokens = tokenize_prompt(parsed->text, parsed->add_special_tokens, parsed->parse_special, **model);
+    tokens = tokenize_prompt(parsed->text, parsed->add_special_tokens, parsed->parse_special, *model->model);
   }
   std::vector<std::string> texts;
   if (parsed->with_texts)
-    for (const int32_t token : tokens) texts.emplace_back((*model)->tokenizer->token_bytes(token));
-  answer(call, json_response(write_tokens(tokens, (*model)->loop->context(), parsed->with_texts ? &texts : nullptr)));
+    for (const int32_t token : tokens) texts.emplace_back(model->model->tokenizer->token_bytes(token));
+  answer(call,
+         json_response(write_tokens(tokens, model->model->loop->context(), parsed->with_texts ? &texts : nullptr)));
 }
 
 void Service::detokenize(const CallPointer& call) {
@@ -214,7 +232,8 @@ void Service::detokenize(const CallPointer& call) {
   if (!parsed) return refuse(call, parsed.error());
   const auto model = model_for(parsed->model, *call);
   if (!model) return refuse(call, model.error());
-  answer(call, json_response(write_detokenized((*model)->tokenizer->decode(parsed->tokens, text::SpecialText::kShow))));
+  answer(call,
+         json_response(write_detokenized(model->model->tokenizer->decode(parsed->tokens, text::SpecialText::kShow))));
 }
 
 }  // namespace paddock::server

@@ -12,6 +12,7 @@ namespace paddock::server {
 namespace {
 
 constexpr auto kKeepAlive = std::chrono::seconds(10);
+constexpr size_t kMostLoading = 16;  // adapters that wait to be read
 
 int64_t seconds_since_start() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -30,6 +31,7 @@ Service::Service(ServiceOptions options, std::vector<std::unique_ptr<LoadedModel
       stored_(options_.stored_responses, seconds_since_start),
       preparing_(std::make_unique<WorkQueue>(options_.preparing_threads, options_.most_preparing)),
       events_(std::make_unique<WorkQueue>(1)),
+      loading_(std::make_unique<WorkQueue>(1, kMostLoading)),
       ticker_([this] { keep_streams_alive(); }) {
   add_routes();
 }
@@ -43,6 +45,7 @@ Service::~Service() {
   ticker_.join();
   // Nobody asks any more; what runs ends, and tells its listeners.
   preparing_.reset();
+  loading_.reset();
   for (const auto& model : models_) model->loop->stop();
   events_.reset();
 }
@@ -69,6 +72,8 @@ void Service::add_routes() {
   add("POST", "/v1/messages/count_tokens", "any key", &Service::count_tokens);
   add("POST", "/tokenize", "any key", &Service::tokenize);
   add("POST", "/detokenize", "any key", &Service::detokenize);
+  add("POST", "/v1/load_lora_adapter", "admin", &Service::load_adapter);
+  add("POST", "/v1/unload_lora_adapter", "admin", &Service::unload_adapter);
 }
 
 void Service::add(const char* method, std::string pattern, const char* policy, Handler handler) {

@@ -14,6 +14,8 @@
 #include "net/router.h"
 #include "net/server.h"
 #include "server/api/identifiers.h"
+#include "server/api/model_list.h"
+#include "server/api/parse.h"
 #include "server/api/response_store.h"
 #include "server/auth/key_store.h"
 #include "server/auth/rate_limit_headers.h"
@@ -34,7 +36,8 @@ struct ServiceOptions {
   size_t most_preparing = 256;  // requests that wait for them
   int retry_after_seconds = 2;  // told to those who find the queue full
   MemoryResponseStore::Limits stored_responses;
-  prompt::PictureLimits pictures;  // of a request
+  prompt::PictureLimits pictures;        // of a request
+  std::filesystem::path adapter_folder;  // that clients may load adapters from; empty: they may not
 };
 
 class Service {
@@ -67,6 +70,12 @@ class Service {
     net::RouteMatch match;
     auth::Principal principal;
   };
+  // What a request names: a model, or an adapter of one.
+  struct Addressed {
+    const LoadedModel* model = nullptr;
+    std::string id;  // what clients name
+    std::shared_ptr<const engine::NamedAdapter> adapter;
+  };
   using CallPointer = std::shared_ptr<Call>;
   using Handler = void (Service::*)(const CallPointer&);
 
@@ -88,15 +97,23 @@ class Service {
   void responses(const CallPointer& call);
   void messages(const CallPointer& call);
   void complete(const CallPointer& call, ApiResult<CompletionRequest> parsed);
-  void note_completion(const CallPointer& call, const CompletionReport& report, const LoadedModel& model, int status);
+  void note_completion(const CallPointer& call, const CompletionReport& report, const std::string& model, int status);
   void count_tokens(const CallPointer& call);
   void render(const CallPointer& call);
   void tokenize(const CallPointer& call);
   void detokenize(const CallPointer& call);
-  ApiResult<const LoadedModel*> model_for(const std::string& name, const Call& call) const;
+  std::optional<Addressed> find_model(const std::string& name) const;
+  ApiResult<Addressed> model_for(const std::string& name, const Call& call) const;
   prompt::PictureLimits picture_limits(const Call& call) const;
 
+  // routes_adapters.cc: what comes and goes
+  bool is_named(std::string_view name) const;
+  void load_adapter(const CallPointer& call);
+  ApiResult<Json> load_adapter(const LoadAdapterRequest& wanted);
+  void unload_adapter(const CallPointer& call);
+
   // routes_about.cc: what the server tells of itself
+  std::vector<ServedModel> served_models() const;
   void list_models(const CallPointer& call);
   void show_model(const CallPointer& call);
   void show_response(const CallPointer& call);
@@ -127,7 +144,7 @@ class Service {
   std::mutex streams_mutex_;
   std::vector<std::weak_ptr<AnswerSink>> streams_;
 
-  std::unique_ptr<WorkQueue> preparing_, events_;
+  std::unique_ptr<WorkQueue> preparing_, events_, loading_;
   std::mutex ticking_mutex_;
   std::condition_variable ticking_;
   bool stopping_ = false;
