@@ -104,7 +104,7 @@ TEST_F(CliDistil, StepsDoNotMatter) {
 }
 
 TEST_F(CliDistil, AKilledRecordGoesOnToTheSameBytes) {
-  const std::string text = scratch_.write("text.txt", prose(1500)), whole = scratch_.path("whole"),
+  const std::string text = scratch_.write("text.txt", prose(600)), whole = scratch_.path("whole"),
                     killed = scratch_.path("killed");
   const auto arguments = [&](const std::string& out) {
     return Arguments{"distil", "record",        scout(), "--out",         out,   "--text", text,
@@ -112,7 +112,7 @@ TEST_F(CliDistil, AKilledRecordGoesOnToTheSameBytes) {
   };
   run_json(arguments(whole));
   int kills = 0;
-  for (const int milliseconds : {150, 250, 400}) {
+  for (const int milliseconds : {120, 200, 300}) {
     Program program(arguments(killed));
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     program.send_signal(SIGKILL);
@@ -149,7 +149,7 @@ TEST_F(CliDistil, OnlyTheAssistantIsTaught) {
   std::vector<int32_t> taught;
   for (const int32_t place : document.places) taught.push_back(document.tokens[static_cast<size_t>(place) + 1]);
   const auto ids = [&](const std::string& text) {
-    return run_json({"tokenize", scout(), "--text", text, "--special", "all", "--no-bos", "--json"})["ids"]
+    return run_json({"tokenize", scout(), "--text", text, "--special", "all", "--json"})["ids"]
         .get<std::vector<int32_t>>();
   };
   std::vector<int32_t> expected = ids("Good day<|eot|>");

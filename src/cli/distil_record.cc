@@ -62,10 +62,9 @@ Result<std::string> recipe_of(const RecordOptions& options, const distil::Text& 
                                                                      : std::vector{options.prompts};
   std::string first_text;
   for (const int32_t token : first.tokens) first_text += fmt::format("{} ", token);
+  // What people choose comes first: the first difference is the one that is told.
   Json recipe = {
       {"source", !options.texts.empty() ? "text" : !options.messages.empty() ? "messages" : "prompts"},
-      {"files", TRY(describe_files(files))},
-      {"first_text", to_hex(sha256(first_text))},
       {"length", options.length},
       {"shard_bytes", options.shard_bytes},
       {"cache", options.model.cache}};
@@ -76,6 +75,8 @@ Result<std::string> recipe_of(const RecordOptions& options, const distil::Text& 
     recipe["top_p"] = options.top_p;
     recipe["seed"] = options.seed;
   }
+  recipe["files"] = TRY(describe_files(files));
+  recipe["first_text"] = to_hex(sha256(first_text));
   return recipe.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

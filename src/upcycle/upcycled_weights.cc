@@ -15,7 +15,7 @@ using train::NormalNumbers;
 using Take = std::function<void(size_t, std::span<const float>)>;
 
 constexpr double kNoise = 0.02;        // deviation of fresh neurons, as models of this family begin
-constexpr double kRouterNoise = 0.1;   // of a score where the input's numbers are about 1
+constexpr double kRouterNoise = 0.02;  // of a score where the input's numbers are about 1: gates of 0.495 to 0.505
 constexpr float kUndoGate = 2;         // of a gate of 1/2, which scales the input
 
 // A neuron's row of gate or up [F, D], or its column of down [D, F].
