@@ -64,9 +64,9 @@ TEST_F(Upcycle, IsTheDenseModelWhereItPromisesTo) {
 }
 
 TEST_F(Upcycle, DiffersWhereItIsAskedTo) {
-  for (const Arguments& more : {Arguments{"--nope-every", "2"}, Arguments{"--nope-every", "0", "--qk-norm"},
-                                Arguments{"--nope-every", "0", "--chunk", "16"},
-                                Arguments{"--nope-every", "0", "--layers", "0"}}) {
+  for (const Arguments& more :
+       {Arguments{"--nope-every", "2"}, Arguments{"--nope-every", "0", "--qk-norm"},
+        Arguments{"--nope-every", "0", "--chunk", "16"}, Arguments{"--nope-every", "0", "--layers", "0"}}) {
     const double found = distance(make(more));
     EXPECT_GT(found, 1e-4) << more.back();
     EXPECT_TRUE(std::isfinite(found)) << more.back();
@@ -79,8 +79,7 @@ TEST_F(Upcycle, SlicesCarryWhatTheSharedExpertLacks) {
   const Json config = Json::parse(read_text_file(dense() + "/config.json").value());
   const std::string half = std::to_string(config["intermediate_size"].get<int64_t>() / 2);
   const double slices = distance(make({"--expert-width", half, "--nope-every", "0"}, "1"));
-  const double noise =
-      distance(make({"--expert-width", half, "--nope-every", "0", "--experts-from", "noise"}, "1"));
+  const double noise = distance(make({"--expert-width", half, "--nope-every", "0", "--experts-from", "noise"}, "1"));
   EXPECT_LT(slices, 0.1 * noise);
   RecordProperty("slices", std::to_string(slices));
   RecordProperty("noise", std::to_string(noise));

@@ -28,9 +28,7 @@ class DenseMlp {
   float up(int64_t neuron, size_t input) const { return up_[static_cast<size_t>(neuron) * width_ + input]; }
   float down(int64_t neuron, size_t output) const { return down_[output * neurons_ + static_cast<size_t>(neuron)]; }
   size_t width() const { return width_; }
-  std::vector<float> strengths() const {
-    return neuron_strengths(gate_, up_, down_, static_cast<int64_t>(neurons_));
-  }
+  std::vector<float> strengths() const { return neuron_strengths(gate_, up_, down_, static_cast<int64_t>(neurons_)); }
 
  private:
   std::span<const float> gate_, up_, down_;
