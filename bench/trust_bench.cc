@@ -37,10 +37,12 @@ struct Options {
 };
 
 llama4::Config config_of(int64_t width, int64_t layers) {
-  Json json = {{"model_type", "llama4_text"}, {"hidden_size", width}, {"num_hidden_layers", layers},
-               {"vocab_size", kVocabulary}, {"num_attention_heads", 4}, {"num_key_value_heads", 2},
-               {"head_dim", width / 4}, {"max_position_embeddings", kLength}, {"rope_theta", 10000.0},
-               {"intermediate_size", 2 * width}, {"num_local_experts", 4}, {"num_experts_per_tok", 1},
+  Json json = {{"model_type", "llama4_text"},     {"hidden_size", width},
+               {"num_hidden_layers", layers},     {"vocab_size", kVocabulary},
+               {"num_attention_heads", 4},        {"num_key_value_heads", 2},
+               {"head_dim", width / 4},           {"max_position_embeddings", kLength},
+               {"rope_theta", 10000.0},           {"intermediate_size", 2 * width},
+               {"num_local_experts", 4},          {"num_experts_per_tok", 1},
                {"attention_chunk_size", kLength}, {"use_qk_norm", true}};
   auto config = llama4::config_from_json(json, "bench");
   CHECK(config);
@@ -57,7 +59,8 @@ class Learner {
   Learner(Machine* on, int64_t width, int64_t layers, uint64_t seed)
       : bench_(train::Workbench::create(config_of(width, layers), on->machine.get(), on->trainer.get(), seed, 0.02)
                    .value()),
-        pass_(train::Pass::create(bench_->model(), {.tokens = kRows * kLength, .logits_rows = kRows * kLength}).value()),
+        pass_(
+            train::Pass::create(bench_->model(), {.tokens = kRows * kLength, .logits_rows = kRows * kLength}).value()),
         optimiser_(train::Optimiser::create(*bench_, {.decay = 0.01}).value()) {}
 
   // `done`: progress, for the rate: up for a tenth, then down as a cosine.
@@ -144,9 +147,9 @@ double teach(Machine* on, const Way& way, std::span<const Lesson> lessons, std::
     const double done = static_cast<double>(step) / static_cast<double>(lessons.size());
     std::vector<float> alphas;
     if (!way.alpha) alphas = train::teacher_shares(way.rule, done, lesson.following);
-    student.learn(lesson.batch,
-                  train::TeacherSays{lesson.ids, lesson.logprobs, lesson.tails, kKept, 1, way.alpha.value_or(-1), alphas},
-                  done);
+    student.learn(
+        lesson.batch,
+        train::TeacherSays{lesson.ids, lesson.logprobs, lesson.tails, kKept, 1, way.alpha.value_or(-1), alphas}, done);
   }
   return test(&student, test_text);
 }

@@ -29,7 +29,8 @@ std::string prose(int lines) {
   std::string text;
   for (int line = 0; line < lines; ++line)
     text += "The " + std::to_string(line * line) + "th horse in the paddock is called " +
-            std::string(1, static_cast<char>('A' + line % 26)) + "lbert and eats " + std::to_string(line) + " apples.\n";
+            std::string(1, static_cast<char>('A' + line % 26)) + "lbert and eats " + std::to_string(line) +
+            " apples.\n";
   return text;
 }
 
@@ -45,7 +46,6 @@ distil::Record open_record(const std::string& folder) {
   EXPECT_TRUE(record) << record.error().message;
   return std::move(*record);
 }
-
 
 class CliDistil : public testing::Test {
  protected:
@@ -76,8 +76,7 @@ TEST_F(CliDistil, StoresWhatTheModelSays) {
       for (size_t token = 0; token < all.size(); ++token)
         if (std::ranges::find(kept, static_cast<int32_t>(token)) == kept.end())
           outside += std::exp(logprob(static_cast<int32_t>(token)));
-      for (size_t rank = 0; rank < 5; ++rank)
-        EXPECT_NEAR(document.logprobs[row * 5 + rank], logprob(kept[rank]), 1e-3);
+      for (size_t rank = 0; rank < 5; ++rank) EXPECT_NEAR(document.logprobs[row * 5 + rank], logprob(kept[rank]), 1e-3);
       std::vector<float> sorted = all;
       std::ranges::sort(sorted, std::greater());
       EXPECT_NEAR(all[static_cast<size_t>(kept[4])], sorted[4], 1e-4);
@@ -104,15 +103,15 @@ TEST_F(CliDistil, StepsDoNotMatter) {
 }
 
 TEST_F(CliDistil, AKilledRecordGoesOnToTheSameBytes) {
-  const std::string text = scratch_.write("text.txt", prose(1500)), whole = scratch_.path("whole"),
+  const std::string text = scratch_.write("text.txt", prose(600)), whole = scratch_.path("whole"),
                     killed = scratch_.path("killed");
   const auto arguments = [&](const std::string& out) {
-    return Arguments{"distil", "record",        scout(), "--out",         out,   "--text", text,
-                     "--length", "30", "--top-k", "4",   "--shard-bytes", "20000", "--prefill-batch", "8", "--json"};
+    return Arguments{"distil", "record",  scout(), "--out",         out,     "--text",          text, "--length",
+                     "30",     "--top-k", "4",     "--shard-bytes", "20000", "--prefill-batch", "8",  "--json"};
   };
   run_json(arguments(whole));
   int kills = 0;
-  for (const int milliseconds : {150, 250, 400}) {
+  for (const int milliseconds : {120, 200, 300}) {
     Program program(arguments(killed));
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     program.send_signal(SIGKILL);
@@ -149,7 +148,7 @@ TEST_F(CliDistil, OnlyTheAssistantIsTaught) {
   std::vector<int32_t> taught;
   for (const int32_t place : document.places) taught.push_back(document.tokens[static_cast<size_t>(place) + 1]);
   const auto ids = [&](const std::string& text) {
-    return run_json({"tokenize", scout(), "--text", text, "--special", "all", "--no-bos", "--json"})["ids"]
+    return run_json({"tokenize", scout(), "--text", text, "--special", "all", "--json"})["ids"]
         .get<std::vector<int32_t>>();
   };
   std::vector<int32_t> expected = ids("Good day<|eot|>");
@@ -159,14 +158,14 @@ TEST_F(CliDistil, OnlyTheAssistantIsTaught) {
 }
 
 TEST_F(CliDistil, TheTeacherWritesAnswers) {
-  const std::string file = scratch_.write(
-      "prompts.jsonl", R"({"messages":[{"role":"user","content":"Hello"}]})"
-                       "\n"
-                       R"({"prompt":"Once upon a time"})"
-                       "\n");
+  const std::string file = scratch_.write("prompts.jsonl", R"({"messages":[{"role":"user","content":"Hello"}]})"
+                                                           "\n"
+                                                           R"({"prompt":"Once upon a time"})"
+                                                           "\n");
   const auto arguments = [&](const std::string& out, const std::string& seed) {
-    return Arguments{"distil", "record", scout(), "--out", out, "--prompts", file, "--answers", "3", "--max-tokens",
-                     "12", "--temperature", "0.9", "--seed", seed, "--top-k", "4", "--json"};
+    return Arguments{"distil", "record",    scout(), "--out",        out,  "--prompts",
+                     file,     "--answers", "3",     "--max-tokens", "12", "--temperature",
+                     "0.9",    "--seed",    seed,    "--top-k",      "4",  "--json"};
   };
   const std::string out = scratch_.path("record");
   run_json(arguments(out, "1"));
@@ -200,7 +199,8 @@ TEST_F(CliDistil, RefusesWhatMakesNoSense) {
   expect(2, "--length: expected at most the checkpoint's context", {"--text", text, "--length", "16000000"});
   expect(1, "no-such-file", {"--text", scratch_.path("no-such-file")});
   expect(2, "expected at least one text", {"--text", scratch_.write("empty.txt", "")});
-  expect(1, "bad.jsonl:2", {"--messages", scratch_.write("bad.jsonl", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}\n{]")});
+  expect(1, "bad.jsonl:2",
+         {"--messages", scratch_.write("bad.jsonl", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}\n{]")});
   expect(1, "expected a prompt of 1 to 3 tokens",
          {"--prompts", scratch_.write("long.jsonl", R"({"prompt":"one two three four five six"})"), "--length", "4"});
   const Ran none = run_program({"distil", "inspect", scratch_.path("nowhere")});

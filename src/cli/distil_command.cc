@@ -27,7 +27,8 @@ Json json_of(const distil::RecordCounts& counts) {
 
 std::string sentence_of(const distil::RecordCounts& counts) {
   return fmt::format(
-      "{} documents of {} tokens, {} of them taught; {} bytes, {:.1f} for each taught token; the teacher's loss {:.4f}, "
+      "{} documents of {} tokens, {} of them taught; {} bytes, {:.1f} for each taught token; the teacher's loss "
+      "{:.4f}, "
       "mass outside the kept tokens {:.4f}",
       grouped(static_cast<uint64_t>(counts.documents)), grouped(static_cast<uint64_t>(counts.tokens)),
       grouped(static_cast<uint64_t>(counts.places)), grouped(static_cast<uint64_t>(counts.bytes)),

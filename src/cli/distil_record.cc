@@ -62,13 +62,13 @@ Result<std::string> recipe_of(const RecordOptions& options, const distil::Text& 
                                                                      : std::vector{options.prompts};
   std::string first_text;
   for (const int32_t token : first.tokens) first_text += fmt::format("{} ", token);
-  Json recipe = {
-      {"source", !options.texts.empty() ? "text" : !options.messages.empty() ? "messages" : "prompts"},
-      {"files", TRY(describe_files(files))},
-      {"first_text", to_hex(sha256(first_text))},
-      {"length", options.length},
-      {"shard_bytes", options.shard_bytes},
-      {"cache", options.model.cache}};
+  // What people choose comes first: the first difference is the one that is told.
+  Json recipe = {{"source", !options.texts.empty()      ? "text"
+                            : !options.messages.empty() ? "messages"
+                                                        : "prompts"},
+                 {"length", options.length},
+                 {"shard_bytes", options.shard_bytes},
+                 {"cache", options.model.cache}};
   if (options.writes_answers()) {
     recipe["answers"] = options.answers;
     recipe["max_tokens"] = options.max_tokens;
@@ -76,6 +76,8 @@ Result<std::string> recipe_of(const RecordOptions& options, const distil::Text& 
     recipe["top_p"] = options.top_p;
     recipe["seed"] = options.seed;
   }
+  recipe["files"] = TRY(describe_files(files));
+  recipe["first_text"] = to_hex(sha256(first_text));
   return recipe.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -125,17 +127,16 @@ Result<std::vector<distil::Text>> answer(const RecordOptions& options, const Ope
   std::vector<distil::Prompt> asked;
   for (distil::Text& text : group)
     asked.push_back({std::move(text.tokens), first + static_cast<int64_t>(asked.size())});
-  return distil::write_answers(recorder->engine.get(), asked, recorder->sampling, options.max_tokens,
-                               open.stop_tokens);
+  return distil::write_answers(recorder->engine.get(), asked, recorder->sampling, options.max_tokens, open.stop_tokens);
 }
 
 // "12,345 tokens, 98.7 a second, 45.6 bytes each, 3 minutes left"
 std::string state_of(const distil::RecordCounts& counts, int64_t tokens_before, double seconds, double share_before,
                      double share) {
   const double rate = static_cast<double>(counts.tokens - tokens_before) / std::max(seconds, 1e-9);
-  std::string state = fmt::format("{} tokens, {:.1f} a second, {:.1f} bytes for each that is taught",
-                                  grouped(static_cast<uint64_t>(counts.tokens)), rate,
-                                  static_cast<double>(counts.bytes) / static_cast<double>(std::max<int64_t>(1, counts.places)));
+  std::string state = fmt::format(
+      "{} tokens, {:.1f} a second, {:.1f} bytes for each that is taught", grouped(static_cast<uint64_t>(counts.tokens)),
+      rate, static_cast<double>(counts.bytes) / static_cast<double>(std::max<int64_t>(1, counts.places)));
   if (share > share_before)
     state += fmt::format(", {:.1f} minutes left", seconds * (1 - share) / (share - share_before) / 60);
   return state;
@@ -156,8 +157,7 @@ Result<bool> record_all(const RecordOptions& options, const OpenModel& open, Rec
       TRY_VOID(writer->finish());
       return true;
     }
-    if (options.writes_answers())
-      group = TRY(answer(options, open, recorder, std::move(group), writer->documents()));
+    if (options.writes_answers()) group = TRY(answer(options, open, recorder, std::move(group), writer->documents()));
     for (const distil::Document& document : TRY(recorder->teacher->read(group))) TRY_VOID(writer->add(document));
     TRY_VOID(writer->sync());
     const std::string state =
@@ -175,8 +175,7 @@ Result<void> tell_result(const RecordOptions& options, const distil::RecordWrite
                          double seconds) {
   const distil::RecordCounts counts = writer.counts();
   const double rate = static_cast<double>(counts.tokens - tokens_before) / std::max(seconds, 1e-9);
-  if (!options.json)
-    return print(fmt::format("{}; {:.1f} tokens a second\n", sentence_of(counts), rate));
+  if (!options.json) return print(fmt::format("{}; {:.1f} tokens a second\n", sentence_of(counts), rate));
   Json json = json_of(counts);
   json["complete"] = writer.is_complete();
   json["seconds"] = seconds;
@@ -199,8 +198,8 @@ Result<llama4::Model> load_teacher(const RecordOptions& options, OpenModel* open
                                    llama4::MemoryPlan* reading, llama4::MemoryPlan* writing) {
   const llama4::CacheSettings cache{.format = options.model.cache_format()};
   const int64_t tokens = options.model.prefill_batch;
-  *reading = TRY(plan_for(*open, options.model,
-                          distil::teacher_wishes(open->config, options.length, tokens, cache), *machine));
+  *reading = TRY(
+      plan_for(*open, options.model, distil::teacher_wishes(open->config, options.length, tokens, cache), *machine));
   size_t beside = distil::RowReducer::bytes(open->config.vocabulary, machine->threads());
   if (options.writes_answers()) {
     llama4::MemoryWishes wishes;
@@ -278,7 +277,8 @@ void add_distil_record(CLI::App& distil, Action* chosen) {
   auto* messages = command.add_option("--messages", options->messages,
                                       "a file with a conversation in each line; the assistant's tokens are taught");
   auto* prompts = command.add_option(
-      "--prompts", options->prompts, "a file with {\"messages\": [...]} or {\"prompt\": \"...\"} in each line; the teacher answers");
+      "--prompts", options->prompts,
+      "a file with {\"messages\": [...]} or {\"prompt\": \"...\"} in each line; the teacher answers");
   texts->excludes(messages)->excludes(prompts);
   messages->excludes(prompts);
   const CLI::Range positive(int64_t{1}, int64_t{1} << 40);
@@ -291,8 +291,14 @@ void add_distil_record(CLI::App& distil, Action* chosen) {
   command.add_option("--shard-bytes", options->shard_bytes, "bytes of a file of the record at most")
       ->check(CLI::Range(int64_t{1024}, int64_t{1} << 40))
       ->capture_default_str();
-  command.add_option("--answers", options->answers, "answers to each prompt")->check(positive)->needs(prompts)->capture_default_str();
-  command.add_option("--max-tokens", options->max_tokens, "tokens of an answer at most")->check(positive)->needs(prompts)->capture_default_str();
+  command.add_option("--answers", options->answers, "answers to each prompt")
+      ->check(positive)
+      ->needs(prompts)
+      ->capture_default_str();
+  command.add_option("--max-tokens", options->max_tokens, "tokens of an answer at most")
+      ->check(positive)
+      ->needs(prompts)
+      ->capture_default_str();
   command.add_option("--temperature", options->temperature, "of answers; 0 takes the most likely token")
       ->check(CLI::NonNegativeNumber)
       ->needs(prompts)

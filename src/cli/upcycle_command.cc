@@ -75,10 +75,10 @@ void add_upcycle_command(CLI::App& program, Action* chosen) {
       ->capture_default_str();
   command.add_option("--nope-every", wishes.nope_every, "every so manieth layer is without rotation; 0: none")
       ->capture_default_str();
-  command.add_option("--chunk", wishes.chunk, "positions that layers with rotation see; 0: all")
-      ->capture_default_str();
+  command.add_option("--chunk", wishes.chunk, "positions that layers with rotation see; 0: all")->capture_default_str();
   command.add_flag("--qk-norm", wishes.qk_norm, "normalise queries and keys of layers with rotation");
-  command.add_option("--layers", wishes.layers, "the dense model's layers to keep, counted from 0: 0,2,4; otherwise all")
+  command
+      .add_option("--layers", wishes.layers, "the dense model's layers to keep, counted from 0: 0,2,4; otherwise all")
       ->delimiter(',');
   command.add_option("--seed", wishes.seed, "of routers and noise")->capture_default_str();
   command.add_option("--dtype", options->dtype, "of the stored weights")

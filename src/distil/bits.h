@@ -19,9 +19,9 @@ int coded_bits(uint32_t number, int order);
 
 class BitWriter {
  public:
-  void bits(uint32_t number, int count);    // count: 0 to 32
-  void coded(uint32_t number, int order);   // exponential Golomb
-  std::vector<std::byte> take();            // the last byte is filled with zeros
+  void bits(uint32_t number, int count);   // count: 0 to 32
+  void coded(uint32_t number, int order);  // exponential Golomb
+  std::vector<std::byte> take();           // the last byte is filled with zeros
 
  private:
   std::vector<std::byte> bytes_;
@@ -34,8 +34,8 @@ class BitReader {
  public:
   explicit BitReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
-  uint32_t bits(int count);    // 0 when missing
-  uint32_t coded(int order);   // 0 when missing, or beyond kMostCoded
+  uint32_t bits(int count);   // 0 when missing
+  uint32_t coded(int order);  // 0 when missing, or beyond kMostCoded
   bool is_good() const { return is_good_; }
   size_t bits_left() const { return (bytes_.size() - next_) * 8 + static_cast<size_t>(pending_bits_); }
   // Nothing but the zeros that fill the last byte.

@@ -30,8 +30,8 @@ struct Distance {
 Distance distance_to(double depth, int32_t from) {
   const int bits = step_bits(from);
   const int32_t most = (kDeepest - from) >> bits;
-  const auto steps = static_cast<int32_t>(std::clamp(std::nearbyint(std::ldexp(depth - from, -bits)), 0.0,
-                                                     static_cast<double>(most)));
+  const auto steps =
+      static_cast<int32_t>(std::clamp(std::nearbyint(std::ldexp(depth - from, -bits)), 0.0, static_cast<double>(most)));
   return {static_cast<uint32_t>(steps), from + (steps << bits)};
 }
 
@@ -150,8 +150,7 @@ class Parser {
     const uint32_t tail = number(kTail);
     if (!in_.is_good() || tail > static_cast<uint32_t>(kDeepest) + 1) return wrong("a tail");
     document_.tails.push_back(tail == 0 ? kNothing : logprob_of(static_cast<int32_t>(tail - 1)));
-    document_.following.push_back(kept_place ? document_.logprobs[*kept_place]
-                                             : logprob_of(TRY(deeper(kNext, depth))));
+    document_.following.push_back(kept_place ? document_.logprobs[*kept_place] : logprob_of(TRY(deeper(kNext, depth))));
     return {};
   }
 
@@ -188,7 +187,8 @@ std::vector<std::byte> write_document(const Document& document, int64_t kept) {
   OrderChoice choices[kKinds];
   each_number(document, kept, [&](Kind kind, uint32_t number) { choices[kind].add(number); });
   int orders[kKinds];
-  for (int kind = 0; kind < kKinds; ++kind) out.bits(static_cast<uint32_t>(orders[kind] = choices[kind].best()), kOrderBits);
+  for (int kind = 0; kind < kKinds; ++kind)
+    out.bits(static_cast<uint32_t>(orders[kind] = choices[kind].best()), kOrderBits);
   each_number(document, kept, [&](Kind kind, uint32_t number) { out.coded(number, orders[kind]); });
   return out.take();
 }

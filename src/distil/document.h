@@ -36,7 +36,7 @@ struct Document {
 inline constexpr int64_t kMostKept = 4096;
 inline constexpr int64_t kMostTokens = int64_t{1} << 24;
 
-inline constexpr int kDepthBits = 14;                         // of a nat
+inline constexpr int kDepthBits = 14;                           // of a nat
 inline constexpr int32_t kDeepest = int32_t{64} << kDepthBits;  // what is less likely is stored as this
 
 // The step behind a depth is 2^step_bits(depth) units: it doubles every 2 nats, six times. A log-probability of x nats

@@ -81,9 +81,8 @@ Document random_document(const Shape& shape, uint32_t seed) {
       document.ids.push_back(order[static_cast<size_t>(index)]);
       document.logprobs.push_back(static_cast<float>(logits[static_cast<size_t>(index)] - all));
     }
-    document.tails.push_back(shape.kept == shape.vocabulary
-                                 ? kNever
-                                 : static_cast<float>(log_sum(static_cast<size_t>(shape.kept)) - all));
+    document.tails.push_back(
+        shape.kept == shape.vocabulary ? kNever : static_cast<float>(log_sum(static_cast<size_t>(shape.kept)) - all));
     const int32_t next = document.tokens[static_cast<size_t>(place) + 1];
     const auto rank = static_cast<size_t>(std::ranges::find(order, next) - order.begin());
     document.following.push_back(static_cast<float>(logits[rank] - all));

@@ -77,8 +77,10 @@ Result<FolderLock> FolderLock::take(const fs::path& folder) {
   FolderLock lock(descriptor);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
   if (errno == EWOULDBLOCK)
-    return error(ErrorCode::kInvalidArgument, "{}: expected a folder that nobody writes to, found one that another "
-                 "process records into; wait for it, or name another folder", folder.string());
+    return error(ErrorCode::kInvalidArgument,
+                 "{}: expected a folder that nobody writes to, found one that another "
+                 "process records into; wait for it, or name another folder",
+                 folder.string());
   return failure_to("lock the folder", folder);
 }
 

@@ -54,9 +54,8 @@ Result<Record> Record::open(const std::filesystem::path& folder) {
 
 const Record::Shard& Record::shard_of(int64_t document) const {
   CHECK(document >= 0 && document < documents());
-  const auto behind = std::ranges::upper_bound(shards_, document, {}, [](const Shard& shard) {
-    return shard.head.first_document;
-  });
+  const auto behind =
+      std::ranges::upper_bound(shards_, document, {}, [](const Shard& shard) { return shard.head.first_document; });
   return *(behind - 1);
 }
 

@@ -208,8 +208,7 @@ Result<void> RecordWriter::finish() {
     fs::remove(GrowingFile::part_of(path_of(manifest_.shards.size())), ignored);
   }
   if (manifest_.shards.empty())
-    return error(ErrorCode::kInvalidArgument, "{}: expected at least one text to record, found none",
-                 folder_.string());
+    return error(ErrorCode::kInvalidArgument, "{}: expected at least one text to record, found none", folder_.string());
   manifest_.is_complete = true;
   return save_manifest(folder_, manifest_);
 }

@@ -15,8 +15,8 @@ constexpr std::string_view kMagic = "PADDOCKD";
 Digest block_digest(std::span<const std::byte> head, int64_t number, std::span<const std::byte> document) {
   ByteWriter place;
   place.number(number);
-  return sha256({as_text(head.subspan(kHeadBytes - sizeof(Digest), sizeof(Digest))), as_text(place.so_far()),
-                 as_text(document)});
+  return sha256(
+      {as_text(head.subspan(kHeadBytes - sizeof(Digest), sizeof(Digest))), as_text(place.so_far()), as_text(document)});
 }
 
 tl::unexpected<Error> damaged(std::string_view source, std::string_view what) {
@@ -63,8 +63,8 @@ Result<ShardHead> parse_head(std::span<const std::byte> file, std::string_view s
     return error(ErrorCode::kBadFile, "{}: expected a shard of a distillation record, found something else", source);
   ByteReader in(file.subspan(kMagic.size()));
   if (const auto version = in.number<uint32_t>(); version != kShardVersion)
-    return error(ErrorCode::kUnsupported, "{}: expected a shard of version {}, found version {}", source,
-                 kShardVersion, version);
+    return error(ErrorCode::kUnsupported, "{}: expected a shard of version {}, found version {}", source, kShardVersion,
+                 version);
   ShardHead head;
   head.kept = in.number<uint32_t>();
   head.vocabulary = in.number<uint32_t>();
@@ -114,8 +114,8 @@ std::vector<std::byte> write_index(std::span<const std::byte> head, std::span<co
   }
   out.number(entries.back().offset + entries.back().bytes + kBlockFrameBytes);
   out.number(static_cast<uint64_t>(entries.size()));
-  out.append(bytes_of(sha256({as_text(head.subspan(kHeadBytes - sizeof(Digest), sizeof(Digest))),
-                              as_text(out.so_far())})));
+  out.append(
+      bytes_of(sha256({as_text(head.subspan(kHeadBytes - sizeof(Digest), sizeof(Digest))), as_text(out.so_far())})));
   return out.take();
 }
 
@@ -147,8 +147,8 @@ Result<std::vector<IndexEntry>> parse_index(std::span<const std::byte> file, std
   ByteReader foot(file.last(kFootBytes));
   const auto begin = foot.number<uint64_t>(), documents = foot.number<uint64_t>();
   const uint64_t end = file.size() - kFootBytes;
-  if (begin < kHeadBytes || begin > end || (end - begin) % kEntryBytes != 0 || (end - begin) / kEntryBytes != documents ||
-      documents == 0)
+  if (begin < kHeadBytes || begin > end || (end - begin) % kEntryBytes != 0 ||
+      (end - begin) / kEntryBytes != documents || documents == 0)
     return damaged(source, "it is cut, or its end is not what was written");
   const auto index = file.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
   const auto signed_part = file.subspan(index.data() - file.data(), index.size() + 16);

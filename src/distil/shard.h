@@ -33,7 +33,7 @@ inline constexpr uint32_t kShardVersion = 1;
 inline constexpr int64_t kMostVocabulary = int64_t{1} << 24;
 
 struct ShardHead {
-  int64_t kept = 0;        // K
+  int64_t kept = 0;  // K
   int64_t vocabulary = 0;
   uint32_t number = 0;
   int64_t first_document = 0;

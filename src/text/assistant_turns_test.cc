@@ -25,16 +25,18 @@ const Json kTalk = {{"messages",
 class AssistantTurns : public testing::Test {
  protected:
   void SetUp() override {
-    auto tokenizer = load_tokenizer(std::filesystem::path(PADDOCK_SOURCE_DIR) / "tests" / "data" / "text" / "tiny-scout");
+    auto tokenizer =
+        load_tokenizer(std::filesystem::path(PADDOCK_SOURCE_DIR) / "tests" / "data" / "text" / "tiny-scout");
     ASSERT_TRUE(tokenizer) << tokenizer.error().message;
     tokenizer_.emplace(std::move(*tokenizer));
     eot_ = tokenizer_->id_of_special("<|eot|>").value();
   }
 
   Result<TaughtConversation> teach(const std::string& source, const Json& talk = kTalk) const {
-    auto chat = ChatTemplate::create({.templates = source.empty() ? std::map<std::string, std::string>{}
-                                                                  : std::map<std::string, std::string>{{"default", source}},
-                                      .tokens = {{"bos_token", "<|begin_of_text|>"}}});
+    auto chat =
+        ChatTemplate::create({.templates = source.empty() ? std::map<std::string, std::string>{}
+                                                          : std::map<std::string, std::string>{{"default", source}},
+                              .tokens = {{"bos_token", "<|begin_of_text|>"}}});
     EXPECT_TRUE(chat) << chat.error().message;
     return teach_conversation(*chat, *tokenizer_, std::vector<TokenId>{eot_}, talk, "talk");
   }
@@ -62,7 +64,8 @@ TEST_F(AssistantTurns, AreTaughtWithTheirStopToken) {
 // What a template writes behind the stop token is not taught; without a stop token the turn is all that it adds.
 TEST_F(AssistantTurns, EndWhereTheModelStops) {
   const std::string loop = "{% for m in messages %}<|header_start|>{{ m.role }}<|header_end|>{{ m.content }}";
-  const std::string prompt = "{% endfor %}{% if add_generation_prompt %}<|header_start|>assistant<|header_end|>{% endif %}";
+  const std::string prompt =
+      "{% endfor %}{% if add_generation_prompt %}<|header_start|>assistant<|header_end|>{% endif %}";
   const auto newline = teach(loop + "<|eot|>{{ '\n' }}" + prompt);
   ASSERT_TRUE(newline) << newline.error().message;
   EXPECT_EQ(taught(*newline), (std::vector<std::string>{"Good day<|eot|>", "\nWell<|eot|>"}));

@@ -112,10 +112,11 @@ Result<RecordedBatches> RecordedBatches::create(const distil::Record& record, in
   for (int64_t document = 0; document < record.documents(); ++document)
     longest = std::max(longest, record.tokens_of(document));
   if (longest > length)
-    return error(ErrorCode::kInvalidArgument,
-                 "the record holds texts of up to {} tokens, expected at most the {} of a training's row; choose longer "
-                 "rows, or record with a smaller --length",
-                 longest, length);
+    return error(
+        ErrorCode::kInvalidArgument,
+        "the record holds texts of up to {} tokens, expected at most the {} of a training's row; choose longer "
+        "rows, or record with a smaller --length",
+        longest, length);
   return RecordedBatches(record, rows, length);
 }
 

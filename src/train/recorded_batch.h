@@ -34,8 +34,7 @@ class RecordedBatches {
  public:
   // The record outlives it. Refused: a record with documents longer than `length`, or a vocabulary larger than the
   // student's.
-  static Result<RecordedBatches> create(const distil::Record& record, int64_t rows, int64_t length,
-                                        int64_t vocabulary);
+  static Result<RecordedBatches> create(const distil::Record& record, int64_t rows, int64_t length, int64_t vocabulary);
 
   // Documents `order[*next]` and on, as many as fit; *next becomes the first that did not. The same order and place
   // give the same batch, so that they are all that a checkpoint of a training has to hold. Missing at the end.

@@ -25,9 +25,9 @@ namespace paddock::train {
 // further from the teacher than the teacher is from the text: soft targets have less noise and his bias does not
 // matter yet. Late, the rest that divides the student from the teacher is of the size of the teacher's own faults.
 struct TrustRule {
-  float first = 0;             // w before the first step
-  float last = 0.5f;           // w after the last
-  float background = 1e-3f;    // b: exp of minus the entropy of single tokens, 7 nats for natural language
+  float first = 0;           // w before the first step
+  float last = 0.5f;         // w after the last
+  float background = 1e-3f;  // b: exp of minus the entropy of single tokens, 7 nats for natural language
 };
 
 // w at `progress`, which is cut to 0 ... 1.

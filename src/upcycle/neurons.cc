@@ -30,7 +30,8 @@ std::vector<double> column_lengths(std::span<const float> matrix, int64_t column
 NeuronPlan plan_neurons(std::span<const float> strengths, int64_t experts, int64_t width) {
   std::vector<int64_t> order(strengths.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::greater(), [&](int64_t neuron) { return strengths[static_cast<size_t>(neuron)]; });
+  std::ranges::stable_sort(order, std::greater(),
+                           [&](int64_t neuron) { return strengths[static_cast<size_t>(neuron)]; });
   const auto in_shared = std::min(strengths.size(), static_cast<size_t>(width));
   NeuronPlan plan;
   plan.shared.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(in_shared));
@@ -38,7 +39,8 @@ NeuronPlan plan_neurons(std::span<const float> strengths, int64_t experts, int64
   std::ranges::sort(plan.shared);
   plan.shared.resize(static_cast<size_t>(width), kFresh);
   plan.is_exact = in_shared == strengths.size();
-  const std::span<const int64_t> rest = plan.is_exact ? std::span<const int64_t>(order) : std::span(order).subspan(in_shared);
+  const std::span<const int64_t> rest =
+      plan.is_exact ? std::span<const int64_t>(order) : std::span(order).subspan(in_shared);
   const auto of_each = std::min(rest.size(), static_cast<size_t>(width));
   for (int64_t expert = 0; expert < experts; ++expert) {
     std::vector<int64_t>& slice = plan.experts.emplace_back();

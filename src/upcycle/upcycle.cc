@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // What a folder of Hugging Face has beside weights and configuration.
-constexpr const char* kBystanders[] = {"tokenizer.json",      "tokenizer.model",     "tokenizer_config.json",
+constexpr const char* kBystanders[] = {"tokenizer.json",          "tokenizer.model",     "tokenizer_config.json",
                                        "special_tokens_map.json", "chat_template.jinja", "generation_config.json"};
 
 struct StoredTensor {
@@ -111,8 +111,9 @@ Result<UpcycleReport> upcycle(const checkpoint::Checkpoint& dense, const llama4:
   TRY_VOID(config_file.commit());
 
   const auto moe_layers = std::ranges::count_if(target.config.layers, [](const auto& layer) { return layer.moe; });
-  report.active_parameters = report.parameters - moe_layers * (target.config.experts - target.config.experts_per_token) *
-                                                     3 * target.config.width * target.config.expert_width;
+  report.active_parameters = report.parameters - moe_layers *
+                                                     (target.config.experts - target.config.experts_per_token) * 3 *
+                                                     target.config.width * target.config.expert_width;
   report.is_exact = target.config.expert_width >= config.dense_width;
   return report;
 }

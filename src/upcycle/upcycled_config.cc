@@ -114,9 +114,8 @@ Json config_json(const llama4::Config& dense, const UpcycleWishes& wishes, const
 Result<UpcycledConfig> upcycled_config(const checkpoint::Checkpoint& dense, const llama4::Config& config,
                                        const UpcycleWishes& wishes) {
   const std::string source = dense.files().front().path().string();
-  const bool is_dense = std::ranges::none_of(config.layers, [](const auto& layer) {
-    return layer.moe || layer.chunked || layer.qk_norm || !layer.rope;
-  });
+  const bool is_dense = std::ranges::none_of(
+      config.layers, [](const auto& layer) { return layer.moe || layer.chunked || layer.qk_norm || !layer.rope; });
   if (!is_dense)
     return error(ErrorCode::kUnsupported,
                  "{}: expected a dense Llama model, found one with experts or with Llama 4's attention", source);

@@ -14,7 +14,7 @@ namespace {
 using Take = std::function<void(size_t, std::span<const float>)>;
 
 constexpr double kNoise = 0.02;        // deviation of fresh neurons, as models of this family begin
-constexpr double kRouterNoise = 0.1;   // of a score where the input's numbers are about 1
+constexpr double kRouterNoise = 0.02;  // of a score where the input's numbers are about 1: gates of 0.495 to 0.505
 constexpr float kUndoGate = 2;         // of a gate of 1/2, which scales the input
 
 // A neuron's row of gate or up [F, D], or its column of down [D, F].
@@ -27,9 +27,7 @@ class DenseMlp {
   float up(int64_t neuron, size_t input) const { return up_[static_cast<size_t>(neuron) * width_ + input]; }
   float down(int64_t neuron, size_t output) const { return down_[output * neurons_ + static_cast<size_t>(neuron)]; }
   size_t width() const { return width_; }
-  std::vector<float> strengths() const {
-    return neuron_strengths(gate_, up_, down_, static_cast<int64_t>(neurons_));
-  }
+  std::vector<float> strengths() const { return neuron_strengths(gate_, up_, down_, static_cast<int64_t>(neurons_)); }
 
  private:
   std::span<const float> gate_, up_, down_;

@@ -10,9 +10,9 @@
 //   0. What stands before them does not matter for the start, but for how they learn: slices are neurons that have
 //   meanings already, noise has none.
 // - Near, where the shared expert is narrower than the MLP: a slice's gate and up rows are doubled, which undoes the
-//   gate where it is 1/2, as it is for a router near 0; its down columns stay. Each token then has the strongest neurons
-//   and K slices of the rest. Scaling slices up so that they stand for the absent ones would be right on average and
-//   further away for every token, as neurons are nearly uncorrelated.
+//   gate where it is 1/2, as it is for a router near 0; its down columns stay. Each token then has the strongest
+//   neurons and K slices of the rest. Scaling slices up so that they stand for the absent ones would be right on
+//   average and further away for every token, as neurons are nearly uncorrelated.
 //
 // Routers are small noise: a zero router would send every token to expert 0, a large one would move gates from 1/2.
 

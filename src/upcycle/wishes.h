@@ -16,16 +16,16 @@ enum class ExpertStart : uint8_t {
 };
 
 struct UpcycleWishes {
-  int64_t experts = 16;            // E
-  int64_t expert_width = 0;        // F of routed and shared experts; 0: that of the dense MLP
-  int64_t experts_per_token = 1;   // K
+  int64_t experts = 16;           // E
+  int64_t expert_width = 0;       // F of routed and shared experts; 0: that of the dense MLP
+  int64_t experts_per_token = 1;  // K
   ExpertStart start = ExpertStart::kSlices;
-  int64_t moe_every = 1;           // every so manieth layer has experts, the others keep their MLP
-  int64_t nope_every = 4;          // every so manieth layer is without rotation; 0: none
-  int64_t chunk = 8192;            // positions that layers with rotation see; 0: all
-  bool qk_norm = false;            // queries and keys of layers with rotation are normalised
-  std::vector<int64_t> layers;     // of the dense model, that are kept, in this order; empty: all
-  uint64_t seed = 1;               // of routers and of noise
+  int64_t moe_every = 1;                       // every so manieth layer has experts, the others keep their MLP
+  int64_t nope_every = 4;                      // every so manieth layer is without rotation; 0: none
+  int64_t chunk = 8192;                        // positions that layers with rotation see; 0: all
+  bool qk_norm = false;                        // queries and keys of layers with rotation are normalised
+  std::vector<int64_t> layers;                 // of the dense model, that are kept, in this order; empty: all
+  uint64_t seed = 1;                           // of routers and of noise
   tensor::DType dtype = tensor::DType::kBF16;  // or kF32
 };
 

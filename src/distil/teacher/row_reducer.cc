@@ -44,9 +44,7 @@ bool RowReducer::reduce(std::span<const float> logits, const RowToReduce& row, e
   if (best.size() != kept_) return false;  // some are not numbers
   const engine::Likelihoods::LogSums sums = likelihoods->log_sums(logits, best);
   if (!std::isfinite(sums.all)) return false;
-  const auto logprob = [&](int32_t token) {
-    return static_cast<float>(logits[static_cast<size_t>(token)] - sums.all);
-  };
+  const auto logprob = [&](int32_t token) { return static_cast<float>(logits[static_cast<size_t>(token)] - sums.all); };
   Document& document = *row.document;
   for (size_t index = 0; index < kept_; ++index) {
     document.ids[row.place * kept_ + index] = best[index];

@@ -77,9 +77,10 @@ Result<std::vector<Document>> Teacher::read(std::span<const Text> texts) {
     for (const auto& reading : running) wanted += reading->document->places.back() + 1 - reading->done;
     while (wanted < plan_.limits.tokens && begin_next()) wanted += running.back()->document->places.back() + 1;
     if (!step(choose_pieces(running)))
-      return error(ErrorCode::kUnsupported,
-                   "the teacher's logits are not all numbers; its weights are damaged, or its cache format is too narrow "
-                   "for it (--cache f32)");
+      return error(
+          ErrorCode::kUnsupported,
+          "the teacher's logits are not all numbers; its weights are damaged, or its cache format is too narrow "
+          "for it (--cache f32)");
     std::erase_if(running, [](const auto& reading) { return reading->done > reading->document->places.back(); });
   }
   return documents;
@@ -117,8 +118,8 @@ bool Teacher::step(const std::vector<Piece>& pieces) {
     const std::vector<int32_t>& places = reading->document->places;
     for (; reading->next_place < places.size() && places[reading->next_place] < first + count; ++reading->next_place) {
       const int32_t place = places[reading->next_place];
-      rows.push_back({static_cast<int64_t>(logits_rows.size()),
-                      reading->text->tokens[static_cast<size_t>(place) + 1], reading->document, reading->next_place});
+      rows.push_back({static_cast<int64_t>(logits_rows.size()), reading->text->tokens[static_cast<size_t>(place) + 1],
+                      reading->document, reading->next_place});
       logits_rows.push_back(static_cast<int32_t>(row + place - first));
     }
     row += count;

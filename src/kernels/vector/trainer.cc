@@ -142,8 +142,8 @@ void VectorTrainer::distilled_row(const DistilledLoss& op, int64_t row) {
                                 static_cast<float>(hard * std::exp(largest - log_sum) + of_tail));
   }
   for (size_t index = 0; index < kept; ++index)
-    logits[ids[index]] = static_cast<float>(hard * std::exp(buckets.student(index)) +
-                                            weight * alpha * buckets.gradient(index));
+    logits[ids[index]] =
+        static_cast<float>(hard * std::exp(buckets.student(index)) + weight * alpha * buckets.gradient(index));
   logits[target] -= static_cast<float>(hard);
 }
 

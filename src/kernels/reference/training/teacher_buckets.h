@@ -47,8 +47,7 @@ class TeacherBuckets {
   double divergence() const {
     double sum = 0;
     for (size_t bucket = 0; bucket < teacher_.size(); ++bucket)
-      if (teacher_[bucket] > LogSum::kNothing)
-        sum += std::exp(teacher_[bucket]) * (teacher_[bucket] - heated_[bucket]);
+      if (teacher_[bucket] > LogSum::kNothing) sum += std::exp(teacher_[bucket]) * (teacher_[bucket] - heated_[bucket]);
     return temperature_ * temperature_ * sum;
   }
 

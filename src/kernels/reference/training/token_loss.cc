@@ -43,7 +43,8 @@ void hard_gradient(const TokenLoss& op, int64_t row, double log_sum, float* logi
         static_cast<float>(weight == 0 ? 0 : weight * (std::exp(logits[token] - log_sum) - (token == target ? 1 : 0)));
 }
 
-void distilled_gradient(const DistilledLoss& op, int64_t row, const TeacherBuckets& buckets, double log_sum, float* logits) {
+void distilled_gradient(const DistilledLoss& op, int64_t row, const TeacherBuckets& buckets, double log_sum,
+                        float* logits) {
   const int32_t target = op.hard.targets[static_cast<size_t>(row)];
   const double weight = target == kNoTarget ? 0 : op.hard.weights[static_cast<size_t>(row)];
   const double alpha = op.alphas.empty() ? op.alpha : op.alphas[static_cast<size_t>(row)];
@@ -58,7 +59,8 @@ void distilled_gradient(const DistilledLoss& op, int64_t row, const TeacherBucke
   for (size_t index = 0; index < kept; ++index) {
     const int32_t id = op.ids[static_cast<size_t>(row) * kept + index];
     const double share = std::exp(logits[id] - log_sum);
-    gradient[static_cast<size_t>(id)] = (1 - alpha) * (share - (id == target ? 1 : 0)) + alpha * buckets.gradient(index);
+    gradient[static_cast<size_t>(id)] =
+        (1 - alpha) * (share - (id == target ? 1 : 0)) + alpha * buckets.gradient(index);
   }
   for (size_t token = 0; token < gradient.size(); ++token)
     logits[token] = static_cast<float>(weight == 0 ? 0 : weight * gradient[token]);
