@@ -130,7 +130,7 @@ TEST_F(ConvertTest, EveryTypeComesBackAsNearAsItCan) {
       worst = std::max(worst, left);
     }
     EXPECT_LE(worst, most) << type;
-    EXPECT_GT(worst, 0) << type;
+    EXPECT_TRUE(worst > 0 || most < 0.005) << type;  // the model itself is of bfloat16
   }
 }
 
