@@ -21,8 +21,8 @@ constexpr const char* kConvertExamples = R"(Examples:
   paddock convert folder/ merged/ --adapter lora/
   paddock convert folder/ merged.gguf --type q8_0 --adapter lora/ --json
 
-Types: f32, f16, bf16; for GGUF also q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1, q4_0, q3_k, q2_k. Norms and routers stay f32 in GGUF, and
-a few tensors that errors cost most take a finer type; docs/convert.md says which.)";
+Types: f32, f16, bf16; for GGUF also q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1, q4_0, q3_k, q2_k. Norms and routers
+stay f32 in GGUF, and a few tensors that errors cost most take a finer type; docs/convert.md says which.)";
 
 struct ConvertOptions {
   std::string model, out, format, type, name;

@@ -2,6 +2,7 @@
 #include "cli/convert_output.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/mapped_file.h"
@@ -100,6 +101,17 @@ Result<exporting::GgufTokenizer> tokenizer_pairs(const OpenModel& open, Converte
   return exporting::gguf_tokenizer(folder / "tokenizer.json", open.config, chat);
 }
 
+// A sentence for each pair of types, with a tensor as the example.
+void note_replaced_types(Converted* done) {
+  std::map<std::pair<tensor::DType, tensor::DType>, std::vector<std::string>> by_types;
+  for (const auto& [name, wanted, written] : done->replaced) by_types[{wanted, written}].push_back(name);
+  for (const auto& [types, names] : by_types)
+    done->notes.push_back(
+        fmt::format("{} tensors are {} instead of {}, whose blocks of {} do not divide their rows: {}{}", names.size(),
+                    tensor::name(types.second), tensor::name(types.first), tensor::info(types.first).values,
+                    names.front(), names.size() > 1 ? " and others" : ""));
+}
+
 // The vision part, which llama.cpp keeps in a file of its own.
 void note_dropped_vision(const OpenModel& open, Converted* done) {
   if (!llama4::name_prefix(open.checkpoint).empty())
@@ -147,12 +159,10 @@ Result<Converted> convert_to_gguf(const OpenModel& open, const exporting::ModelS
   uint64_t bytes = 0;
   for (const exporting::GgufTensor& tensor : plan) {
     bytes += tensor::row_bytes(tensor.planned.dtype, tensor::count(tensor.planned.shape));
-    if (tensor.planned.dtype == tensor.wanted) continue;
-    done.replaced.emplace_back(tensor.planned.name, tensor.wanted, tensor.planned.dtype);
-    done.notes.push_back(fmt::format("{} is {} instead of {}: {} is not a multiple of {}", tensor.planned.name,
-                                     tensor::name(tensor.planned.dtype), tensor::name(tensor.wanted),
-                                     tensor.planned.shape.back(), tensor::info(tensor.wanted).values));
+    if (tensor.planned.dtype != tensor.wanted)
+      done.replaced.emplace_back(tensor.planned.name, tensor.wanted, tensor.planned.dtype);
   }
+  note_replaced_types(&done);
   std::vector<checkpoint::GgufPair> about;
   exporting::GgufTokenizer tokenizer;
   if (is_gguf(open)) {

@@ -13,15 +13,15 @@ DENSE = pathlib.Path(os.environ["PADDOCK_DENSE"])
 FAILED = []
 
 
-def run(*arguments):
-    ran = subprocess.run([str(each) for each in arguments], capture_output=True, text=True)
+def run(*arguments, text=None):
+    ran = subprocess.run([str(each) for each in arguments], capture_output=True, text=True, input=text)
     if ran.returncode:
         sys.exit(f"{' '.join(map(str, arguments))}\n{ran.stdout}{ran.stderr}")
     return ran.stdout
 
 
-def paddock(*arguments):
-    return run(os.environ["PADDOCK"], *arguments)
+def paddock(*arguments, text=None):
+    return run(os.environ["PADDOCK"], *arguments, text=text)
 
 
 def convert(model, out, *more):

@@ -80,7 +80,7 @@ def dense_model():
         expect_equal("dense: greedy answers", got, [chat["greedy"][at] for at in firm])
     text = "It's 2026, and 12345 wörds\n\n  in a row: 日本語!"
     for file in [out, DENSE]:
-        ids = json.loads(paddock("tokenize", file, text, "--json"))["ids"]
+        ids = json.loads(paddock("tokenize", file, "--json", text=text))["ids"]
         expect_equal(f"dense: {file.name} splits as transformers do", ids, tokenizer(text, add_special_tokens=False)["input_ids"])
 
 

@@ -222,7 +222,7 @@ Result<void> Job::begin(bool resume) {
 }
 
 Result<bool> Job::run(const std::function<bool()>& is_interrupted) {
-  while (state_.step < steps_ && !is_interrupted()) TRY_VOID(step());
+  while (state_.step < steps_ && !is_interrupted()) TRY_VOID(take_step());
   const bool finished = state_.step >= steps_;
   if (finished && !is_evaluated_) TRY_VOID(evaluate());
   if (saved_step_ != state_.step) save();
@@ -233,7 +233,7 @@ Result<bool> Job::run(const std::function<bool()>& is_interrupted) {
   return finished;
 }
 
-Result<void> Job::step() {
+Result<void> Job::take_step() {
   const Stopwatch watch;
   bench_->clear_gradients();
   const double progress = static_cast<double>(state_.step) / static_cast<double>(steps_);

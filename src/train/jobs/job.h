@@ -106,7 +106,7 @@ class Job {
   Result<std::unique_ptr<Lessons>> make_lessons();
   Result<void> make_bench();
   Result<void> begin(bool resume);
-  Result<void> step();
+  Result<void> take_step();
   // What is done instead of the step; false: the step counts as done without it.
   Result<void> handle(const struct Trouble& trouble, const LessonResult& lesson);
   Result<std::string> keep_batches(const LessonResult& lesson) const;
