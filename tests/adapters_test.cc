@@ -83,7 +83,9 @@ std::vector<Heard> ask_all(engine::Engine& engine, const std::vector<Asked>& all
 class AdapterTest : public testing::Test {
  protected:
   void open(const fs::path& path, bool exact = true, int threads = 2) {
-    loaded_ = load(path, chosen_machine(exact, threads));
+    auto machine = chosen_machine(exact, threads);
+    ASSERT_NE(machine, nullptr);
+    loaded_ = load(path, std::move(machine));
     ASSERT_NE(loaded_, nullptr);
   }
   void open_scout(bool exact = true, int threads = 2) { open(data_folder() / "text" / "tiny-scout", exact, threads); }
