@@ -83,7 +83,9 @@ std::vector<Heard> ask_all(engine::Engine& engine, const std::vector<Asked>& all
 class AdapterTest : public testing::Test {
  protected:
   void open(const fs::path& path, bool exact = true, int threads = 2) {
-    loaded_ = load(path, chosen_machine(exact, threads));
+    auto machine = chosen_machine(exact, threads);
+    ASSERT_NE(machine, nullptr);
+    loaded_ = load(path, std::move(machine));
     ASSERT_NE(loaded_, nullptr);
   }
   void open_scout(bool exact = true, int threads = 2) { open(data_folder() / "text" / "tiny-scout", exact, threads); }
@@ -121,7 +123,7 @@ class AdapterTest : public testing::Test {
 TEST_F(AdapterTest, IsTheMergedModel) {
   for (const char* name : {"tiny-scout", "tiny-maverick", "tiny-odd", "tiny-llama", "tiny-fp8"}) {
     SCOPED_TRACE(name);
-    open(data_folder() / "text" / name);
+    ASSERT_NO_FATAL_FAILURE(open(data_folder() / "text" / name));
     for (const bool outputs_first : {false, true}) {
       const std::string folder = std::string(name) + (outputs_first ? "-old" : "-new");
       expect_as_merged(folder, random_adapter(folder, {.outputs_first = outputs_first}));
@@ -134,7 +136,7 @@ TEST_F(AdapterTest, IsTheMergedModelOverQuantisedWeights) {
   if (!reference) GTEST_SKIP() << "no reference set: PADDOCK_REFERENCE names none";
   for (const char* name : {"tiny-k-q4_k_m.gguf", "tiny-k-q8_0.gguf"}) {
     SCOPED_TRACE(name);
-    open(*reference / "gguf" / name);
+    ASSERT_NO_FATAL_FAILURE(open(*reference / "gguf" / name));
     expect_as_merged(name, random_adapter(name));
   }
 }
@@ -144,7 +146,7 @@ TEST_F(AdapterTest, HasTheLogitsOfTheReference) {
   const auto reference = reference_folder();
   if (!reference) GTEST_SKIP() << "no reference set: PADDOCK_REFERENCE names none";
   const fs::path folder = *reference / "training";
-  open(folder / "micro");
+  ASSERT_NO_FATAL_FAILURE(open(folder / "micro"));
   const auto batches = checkpoint::Checkpoint::open(folder / "micro" / "batches.safetensors");
   const auto golden = checkpoint::Checkpoint::open(folder / "lora" / "forward.safetensors");
   ASSERT_TRUE(batches && golden);
@@ -171,7 +173,7 @@ TEST_F(AdapterTest, HasTheLogitsOfTheReference) {
 TEST_F(AdapterTest, ARequestIsAsIfItWereAlone) {
   std::vector<std::vector<int32_t>> first;
   for (const int threads : {1, 2}) {
-    open_scout(false, threads);
+    ASSERT_NO_FATAL_FAILURE(open_scout(false, threads));
     const AdapterPointer one = random_adapter("one", {.seed = 1}), two = random_adapter("two", {.seed = 2, .rank = 5}),
                          attention = random_adapter("three", {.seed = 3, .rank = 1, .deviation = 0.5f});
     std::vector<Asked> all;
@@ -194,7 +196,7 @@ TEST_F(AdapterTest, ARequestIsAsIfItWereAlone) {
 
 // Logits of base rows: not alike, the same bits.
 TEST_F(AdapterTest, RowsWithoutOneKeepTheirBits) {
-  open_scout(false);
+  ASSERT_NO_FATAL_FAILURE(open_scout(false));
   const AdapterPointer adapter = random_adapter("one");
   const auto plan = plan_for(*loaded_, 64, 2, 40);
   const auto text = text_with(20, 1, loaded_->model.config);
@@ -218,7 +220,7 @@ TEST_F(AdapterTest, RowsWithoutOneKeepTheirBits) {
 }
 
 TEST_F(AdapterTest, TheSameTextUnderAnotherIsAnotherText) {
-  open_scout();
+  ASSERT_NO_FATAL_FAILURE(open_scout());
   const AdapterPointer one = random_adapter("one", {.seed = 1}), two = random_adapter("two", {.seed = 2}),
                        again = load_adapter(*loaded_, scratch_.path("one"));
   const auto text = text_with(100, 4, loaded_->model.config);
@@ -248,7 +250,7 @@ TEST_F(AdapterTest, TheSameTextUnderAnotherIsAnotherText) {
 }
 
 TEST_F(AdapterTest, WhatTheDiskKeepsIsOfOneAdapter) {
-  open_scout();
+  ASSERT_NO_FATAL_FAILURE(open_scout());
   const AdapterPointer one = random_adapter("one", {.seed = 1}), two = random_adapter("two", {.seed = 2});
   const auto text = text_with(100, 4, loaded_->model.config);
   const auto begin = [&] {
@@ -275,7 +277,7 @@ TEST_F(AdapterTest, WhatTheDiskKeepsIsOfOneAdapter) {
 }
 
 TEST_F(AdapterTest, AShelfIsBounded) {
-  open_scout();
+  ASSERT_NO_FATAL_FAILURE(open_scout());
   write_random_adapter(loaded_->model.config, scratch_.path("one"));
   const size_t bytes = load_adapter(*loaded_, scratch_.path("one"))->bytes();
   const std::shared_ptr<const llama4::Model> model(std::shared_ptr<void>(), &loaded_->model);
@@ -300,7 +302,7 @@ TEST_F(AdapterTest, AShelfIsBounded) {
 }
 
 TEST_F(AdapterTest, ComesAndGoesWhileOthersRun) {
-  open_scout();
+  ASSERT_NO_FATAL_FAILURE(open_scout());
   write_random_adapter(loaded_->model.config, scratch_.path("one"));
   write_random_adapter(loaded_->model.config, scratch_.path("two"), {.seed = 2});
   const std::shared_ptr<const llama4::Model> model(std::shared_ptr<void>(), &loaded_->model);
@@ -329,7 +331,7 @@ TEST_F(AdapterTest, ComesAndGoesWhileOthersRun) {
 }
 
 TEST_F(AdapterTest, WhatCannotBeServedIsRefused) {
-  open_scout();
+  ASSERT_NO_FATAL_FAILURE(open_scout());
   const auto refusal = [&](const std::string& name, size_t bytes = size_t{1} << 30) {
     const auto adapter = llama4::Adapter::load(scratch_.path(name), loaded_->model.config, loaded_->machine.get(),
                                                std::make_shared<llama4::AdapterMemory>(bytes));
@@ -353,7 +355,7 @@ TEST_F(AdapterTest, WhatCannotBeServedIsRefused) {
 // Files of the older Llamas in GGUF keep a head's pairs side by side: the outputs of q and k are moved as the converter
 // moves them, which is what Hugging Face's halves turned by pairs of neighbours come to.
 TEST_F(AdapterTest, MovesHeadsWhereTheFileHasMovedThem) {
-  open(data_folder() / "text" / "tiny-llama");
+  ASSERT_NO_FATAL_FAILURE(open(data_folder() / "text" / "tiny-llama"));
   const AdapterPointer as_published = random_adapter("one");
   llama4::Config moved = loaded_->model.config;
   moved.names = llama4::TensorNames::kGguf;
