@@ -15,4 +15,7 @@ struct ProcessMemory {
 // All zero where the system does not tell.
 ProcessMemory process_memory();
 
+// The most is counted anew from now on, where the system can.
+void forget_peak_memory();
+
 }  // namespace paddock

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <new>
 
@@ -55,6 +56,9 @@ Result<void> check_command(const CLI::App& program, int argc, char** argv) {
       if (each->get_name() == word) command = each;
       known += (known.empty() ? "" : ", ") + each->get_name();
     }
+    const auto options = command->get_options();
+    const bool takes_words = std::ranges::any_of(options, [](const auto* option) { return option->get_positional(); });
+    if (command->get_name() != word && takes_words) return {};  // it does something by itself
     if (command->get_name() != word)
       return error(ErrorCode::kInvalidArgument, "expected a command: {}; found {} (see {} --help)", known,
                    word.empty() ? "none" : "\"" + word + "\"", name);

@@ -100,6 +100,7 @@ Result<void> require_memory(const train::JobMemory& memory, const TrainOptions& 
 double limit_of(const train::Recipe& recipe, const TrainOptions& options, const kernels::Machine& machine) {
   if (!options.limits || options.verbosity.quiet) return 0;
   const auto limits = kernels::measure_limits(machine.threads());
+  forget_peak_memory();  // what measuring took is not the job's
   if (!limits) return 0;
   const auto bf16 = kernels::MachineLimits::best(limits->bf16);
   return recipe.precision == train::Precision::kBf16 && bf16 ? *bf16 : limits->f32.gop_s;

@@ -157,6 +157,26 @@ TEST_P(GradientsTest, TwentyStepsOfAdamW) {
     }
 }
 
+// A bias moves the choice of experts and not their gates; with one that no score reaches all go to that expert.
+TEST_P(GradientsTest, ABiasChoosesAndDoesNotGate) {
+  const auto model = Trained::load(folder_ / "micro", GetParam());
+  ASSERT_NE(model, nullptr);
+  const train::Batch batch = batch_of(*open_file(folder_ / "micro" / "batches.safetensors"));
+  const llama4::Config& config = *model->bench->model().config;
+  std::vector<std::vector<float>> bias(config.layers.size(), std::vector<float>(static_cast<size_t>(config.experts)));
+  train::TrainedModel biased = model->bench->model();
+  biased.choice_bias = &bias;
+  auto pass = train::Pass::create(biased, {.tokens = batch.count(), .logits_rows = 37});
+  ASSERT_TRUE(pass);
+  const double plain = model->run(batch, {.gradients = false}).loss;
+  EXPECT_NEAR(pass->run(batch, {.gradients = false}).loss, plain, 1e-7);  // of a bias that is zero
+  for (auto& layer : bias) layer[2] = 1e6f;
+  const train::PassResult moved = pass->run(batch, {.gradients = false});
+  for (const auto& tokens : moved.tokens_per_expert) EXPECT_EQ(tokens[2], batch.count());
+  EXPECT_NE(moved.loss, plain);
+  EXPECT_LT(moved.loss, 2 * plain);  // gates of a million would make it anything
+}
+
 TEST_P(GradientsTest, OfLowRankUpdates) {
   for (const std::string layout : {"lora", "lora/peft-0.18-layout"}) {
     const auto model = Trained::load(folder_ / "micro", GetParam(), 2, folder_ / layout);

@@ -266,6 +266,56 @@ TEST_P(TrainerTest, AdamWKeepsItsCourse) {
       1e-6, "adamw");
 }
 
+// Steps with moments as bytes go where those with numbers go, and moments that change by less than a code still change.
+TEST_P(TrainerTest, MomentsAsBytesKeepTheCourseOnTheWhole) {
+  constexpr int64_t kCount = 1000;  // not of whole blocks
+  Numbers exact = random_numbers(kCount, 2), bytes = exact, one_thread = exact;
+  Numbers first(kCount), second(kCount);
+  const size_t size = moment_bytes(MomentFormat::kBytes, kCount);
+  EXPECT_EQ(size, 4u * (256 + 4));
+  std::vector<std::byte> firsts(size), seconds(size), firsts_alone(size), seconds_alone(size);
+  const Numbers start = exact;
+  for (int64_t step = 1; step <= 300; ++step) {
+    Numbers gradients = random_numbers(kCount, static_cast<int>(step));
+    for (int64_t index = 0; index < kCount; ++index)
+      gradients[static_cast<size_t>(index)] =
+          0.3f * gradients[static_cast<size_t>(index)] + (index % 2 == 0 ? 1e-3f : -1e3f);
+    AdamW op{.weights = at(exact),
+             .gradients = at(gradients),
+             .first_moments = at(first),
+             .second_moments = at(second),
+             .count = kCount,
+             .step = step,
+             .rate = 1e-2,
+             .beta2 = 0.999};
+    trainer_->adamw(op);
+    op.moments = MomentFormat::kBytes;
+    op.weights = at(bytes);
+    op.first_moments = HostMemory::address_of(firsts.data());
+    op.second_moments = HostMemory::address_of(seconds.data());
+    trainer_->adamw(op);
+    op.weights = at(one_thread);
+    op.first_moments = HostMemory::address_of(firsts_alone.data());
+    op.second_moments = HostMemory::address_of(seconds_alone.data());
+    alone_->adamw(op);
+  }
+  EXPECT_EQ(bytes, one_thread);
+  double moved = 0, apart = 0;
+  for (size_t index = 0; index < start.size(); ++index) {
+    ASSERT_TRUE(std::isfinite(bytes[index]));
+    moved += std::abs(static_cast<double>(exact[index]) - start[index]);
+    apart += std::abs(static_cast<double>(exact[index]) - bytes[index]);
+  }
+  EXPECT_LT(apart, 0.05 * moved);
+}
+
+TEST_P(TrainerTest, AveragesAreWhatTheyAreOfBoth) {
+  Numbers mean(777, 2.0f);
+  Numbers latest(777, 6.0f);
+  trainer_->average(at(latest), at(mean), 777, 0.75f);
+  EXPECT_EQ(mean, Numbers(777, 3.0f));
+}
+
 std::vector<std::string> all_but_the_reference() {
   std::vector<std::string> names = available_machines();
   std::erase(names, "reference");

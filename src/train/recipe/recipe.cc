@@ -14,6 +14,7 @@ namespace paddock::train {
 namespace {
 
 constexpr size_t kMostBytes = 1 << 20;
+const std::string kSetting = "--set";
 
 std::string text_of(const toml::node& node) {
   std::ostringstream text;
@@ -93,11 +94,10 @@ std::string line_of(const std::string& source, const toml::node& node) {
 
 Result<void> set(const std::vector<Field>& fields, const std::string& name, const toml::node& node,
                  const std::string& source) {
+  const std::string where = source == kSetting ? source : line_of(source, node);
   const auto field = std::ranges::find(fields, name, &Field::name);
   if (field == fields.end())
-    return error(ErrorCode::kBadFile, "{}: {}: there is no such key (paddock train --keys lists them)",
-                 line_of(source, node), name);
-  const std::string where = line_of(source, node);
+    return error(ErrorCode::kBadFile, "{}: {}: there is no such key (paddock train --keys lists them)", where, name);
   return std::visit(Setter(node, *field, where), field->place);
 }
 
@@ -129,8 +129,8 @@ Result<void> apply_setting(const std::vector<Field>& fields, const std::string& 
   const std::string name = setting.substr(0, equals), value = setting.substr(equals + 1);
   const std::string source = "--set " + setting;
   if (const auto table = parse_toml("value = " + value + "\n", source); table && table->size() == 1)
-    return set(fields, name, *table->get("value"), "--set");
-  return set(fields, name, toml::value<std::string>(value), "--set");
+    return set(fields, name, *table->get("value"), kSetting);
+  return set(fields, name, toml::value<std::string>(value), kSetting);
 }
 
 Result<void> check(const Recipe& recipe, const std::string& source) {
@@ -153,10 +153,18 @@ Result<void> check(const Recipe& recipe, const std::string& source) {
   return {};
 }
 
+// A basic string on one line.
 std::string toml_text(const std::string& text) {
-  std::ostringstream out;
-  out << toml::value<std::string>(text);
-  return out.str();
+  std::string quoted = "\"";
+  for (const char letter : text) {
+    if (letter == '"' || letter == '\\')
+      quoted += std::string("\\") + letter;
+    else if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f)
+      quoted += fmt::format("\\u{:04x}", static_cast<unsigned char>(letter));
+    else
+      quoted += letter;
+  }
+  return quoted + "\"";
 }
 
 struct Writer {
