@@ -56,7 +56,8 @@ TEST(CliUsage, WrongUsageIsTwo) {
     const char* sentence;
   } cases[] = {
       {{},
-       "expected a command: chat, run, serve, score, perplexity, tokenize, render, parse-tools, inspect, bench, convert, train, keys, audit; "
+       "expected a command: chat, run, serve, score, perplexity, tokenize, render, parse-tools, inspect, bench, "
+       "convert, distil, train, upcycle, keys, audit; "
        "found none"},
       {{"sing"}, "found \"sing\""},
       {{"--loud"}, "--loud (see paddock --help)"},

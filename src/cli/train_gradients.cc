@@ -108,8 +108,8 @@ Result<void> gradients(GradientsOptions options) {
                                .recompute = options.recompute};
   TRY_VOID(require_fit(open, options, tape));
   const llama4::Model model = TRY(llama4::load_model(open.checkpoint, open.config, machine.get()));
-  const auto bench = TRY(train::Workbench::create(model, trainer.get(),
-                                                  {.prefix = llama4::name_prefix(open.checkpoint), .adapter = options.adapter}));
+  const auto bench = TRY(train::Workbench::create(
+      model, trainer.get(), {.prefix = llama4::name_prefix(open.checkpoint), .adapter = options.adapter}));
   if (bench->adapter() && bench->adapter()->rank() > kLargestRank)
     return error(ErrorCode::kUnsupported, "{}: expected a rank of at most {}, found {}", options.adapter, kLargestRank,
                  bench->adapter()->rank());

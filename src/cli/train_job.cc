@@ -77,7 +77,8 @@ Result<void> open_start(const train::Recipe& recipe, kernels::Machine* machine, 
                                                : TRY(read_model_text(fs::path(recipe.model.tokenizer)));
   TRY(require_tokenizer(start->text, recipe.model.start.empty() ? recipe.model.tokenizer : recipe.model.start));
   TRY_VOID(check_vocabulary_size(start->text, start->config.vocabulary));
-  if (start->stop.empty()) start->stop.assign(start->text.tokenizer->stop().begin(), start->text.tokenizer->stop().end());
+  if (start->stop.empty())
+    start->stop.assign(start->text.tokenizer->stop().begin(), start->text.tokenizer->stop().end());
   start->chat = TRY(read_chat_template(start->text));
   return {};
 }
@@ -85,11 +86,11 @@ Result<void> open_start(const train::Recipe& recipe, kernels::Machine* machine, 
 Result<void> require_memory(const train::JobMemory& memory, const TrainOptions& options) {
   const size_t limit = memory_limit(options.model);
   if (!options.verbosity.quiet)
-    note_aside(fmt::format("needs {} bytes: weights and gradients {}, optimiser {}, activations {}{}; {} available",
-                           grouped(memory.total()), grouped(memory.weights), grouped(memory.optimiser),
-                           grouped(memory.activations),
-                           memory.passing > 0 ? fmt::format(", {} for a while", grouped(memory.passing)) : "",
-                           grouped(limit)));
+    note_aside(fmt::format(
+        "needs {} bytes: weights and gradients {}, optimiser {}, activations {}{}{}; {} available",
+        grouped(memory.total()), grouped(memory.weights), grouped(memory.optimiser), grouped(memory.activations),
+        memory.start > 0 ? fmt::format(", {} of the checkpoint's file", grouped(memory.start)) : "",
+        memory.passing > 0 ? fmt::format(", {} for a while", grouped(memory.passing)) : "", grouped(limit)));
   if (limit == 0 || memory.total() <= limit) return {};
   return error(ErrorCode::kOutOfMemory,
                "{}: expected to need at most the {} bytes that are available, found {}; take fewer data.rows and more "
@@ -112,7 +113,10 @@ Result<void> run_job(const train::Recipe& recipe, const TrainOptions& options) {
   const auto trainer = TRY(kernels::make_trainer(machine->name(), options.model.threads));
   Start start;
   TRY_VOID(open_start(recipe, machine.get(), &start));
-  TRY_VOID(require_memory(TRY(train::Job::plan(recipe, start.config)), options));
+  train::JobMemory memory = TRY(train::Job::plan(recipe, start.config));
+  // An adapter's base is read from its file again and again; others are read once and stay as float32.
+  if (start.open) memory.start = start.open->totals.bytes;
+  TRY_VOID(require_memory(memory, options));
   train::JobParts parts{.machine = machine.get(),
                         .trainer = trainer.get(),
                         .config = &start.config,
@@ -136,11 +140,11 @@ Result<void> run_job(const train::Recipe& recipe, const TrainOptions& options) {
   }
   TRY_VOID(job->take_result());
   for (const std::string& path : TRY(write_trained(recipe, {.bench = &job->bench(),
-                                                            .open = start.open ? &*start.open : nullptr,
-                                                            .start = start.model ? &*start.model : nullptr,
-                                                            .text = &start.text,
-                                                            .tokenizer = recipe.model.tokenizer,
-                                                            .threads = options.model.threads})))
+                                                           .open = start.open ? &*start.open : nullptr,
+                                                           .start = start.model ? &*start.model : nullptr,
+                                                           .text = &start.text,
+                                                           .tokenizer = recipe.model.tokenizer,
+                                                           .threads = options.model.threads})))
     TRY_VOID(print(path + "\n"));
   return {};
 }

@@ -38,7 +38,8 @@ void TrainProgress::read_data(int64_t bytes, int64_t of) {
 }
 
 void TrainProgress::stepped(const train::StepReport& report) {
-  const bool is_due = told_ < kFirstLines || since_line_.seconds() > kSecondsBetweenLines || report.step == report.steps;
+  const bool is_due =
+      told_ < kFirstLines || since_line_.seconds() > kSecondsBetweenLines || report.step == report.steps;
   if (quiet_ || !is_due) return;
   since_line_ = Stopwatch();
   ++told_;
@@ -59,8 +60,8 @@ void TrainProgress::evaluated(const train::EvaluationReport& report) {
   for (const train::Sample& sample : report.samples)
     note_aside(fmt::format("  {} → {}", one_line(sample.prompt), one_line(sample.text)));
   for (const train::StarvingExpert& each : report.starving)
-    note_line(fmt::format("layer {}, expert {}: starves, {:.1f} % of its turn", each.layer, each.expert,
-                          100 * each.share));
+    note_line(
+        fmt::format("layer {}, expert {}: starves, {:.1f} % of its turn", each.layer, each.expert, 100 * each.share));
 }
 
 void TrainProgress::saved(int64_t step) {

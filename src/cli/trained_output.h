@@ -16,7 +16,7 @@ struct TrainedParts {
   const OpenModel* open = nullptr;       // what the job started from; null: from nothing
   const llama4::Model* start = nullptr;  // its weights
   const ModelText* text = nullptr;
-  std::string tokenizer;                 // where it came from, for a model from nothing
+  std::string tokenizer;  // where it came from, for a model from nothing
   int threads = 0;
 };
 

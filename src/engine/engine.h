@@ -82,7 +82,7 @@ class Engine {
   int64_t context() const { return plan_.context; }
   const cache::KvCache& kv_cache() const { return *kv_cache_; }
   const EngineCounts& counts() const { return counts_; }
-  const PictureStore* pictures() const { return options_.pictures.get(); }  // null: none
+  const PictureStore* pictures() const { return options_.pictures.get(); }                   // null: none
   const cache::PrefixFolder* prefix_folder() const { return options_.prefix_folder.get(); }  // null: none
   size_t waiting() const { return waiting_.size(); }
   size_t running() const { return sequences_.size() - waiting_.size(); }

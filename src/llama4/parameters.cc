@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "base/check.h"
-
 namespace paddock::llama4 {
 namespace {
 
@@ -62,19 +60,6 @@ ParameterList ParameterList::of(const Config& config, const std::string& prefix)
 
 kernels::Address ParameterList::address(size_t index, kernels::Address base) const {
   return base.plus(static_cast<size_t>(all_[index].offset) * sizeof(float));
-}
-
-kernels::Plane ParameterList::plane(size_t index, kernels::Address base) const {
-  const tensor::Shape& shape = all_[index].shape;
-  CHECK(shape.size() == 2);
-  return kernels::Plane::of(address(index, base), shape[0], shape[1]);
-}
-
-kernels::Plane ParameterList::plane(size_t index, int64_t expert, kernels::Address base) const {
-  const tensor::Shape& shape = all_[index].shape;
-  CHECK(shape.size() == 3 && expert < shape[0]);
-  return kernels::Plane::of(
-      address(index, base).plus(static_cast<size_t>(expert * shape[1] * shape[2]) * sizeof(float)), shape[1], shape[2]);
 }
 
 }  // namespace paddock::llama4

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/contracts/training/plane.h"
+#include "kernels/contracts/memory.h"
 #include "llama4/config.h"
 #include "tensor/shape.h"
 
@@ -49,9 +49,6 @@ class ParameterList {
 
   // Where it lies in a block that begins at `base`: vectors as one row, matrices as they are.
   kernels::Address address(size_t index, kernels::Address base) const;
-  kernels::Plane plane(size_t index, kernels::Address base) const;
-  // One expert of a parameter of three dimensions.
-  kernels::Plane plane(size_t index, int64_t expert, kernels::Address base) const;
 
  private:
   size_t add(std::string name, tensor::Shape shape);

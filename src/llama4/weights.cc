@@ -150,7 +150,8 @@ Result<WeightsAndTotals> load_weights(const checkpoint::Checkpoint& checkpoint, 
   WeightsAndTotals result;
   TensorTaker taker(checkpoint, config.quantization, machine, &result.totals);
   Loader loader(config, &taker);
-  result.weights = TRY(config.names == TensorNames::kGguf ? loader.load_gguf() : loader.load_hugging_face(name_prefix(checkpoint)));
+  result.weights =
+      TRY(config.names == TensorNames::kGguf ? loader.load_gguf() : loader.load_hugging_face(name_prefix(checkpoint)));
   TRY_VOID(taker.finish());
 
   WeightTotals& totals = result.totals;

@@ -44,7 +44,8 @@ class Fetcher {
   explicit Fetcher(FetchRules rules, Resolver resolve = system_addresses, AddressCheck check = not_public);
 
   // The body of an answer with the status 200. Waits for it. Errors name the host: kNotAllowed where it names
-  // nothing that may be asked, kLimit where the file is too large, kCancelled where nobody wants it any more, kIo otherwise.
+  // nothing that may be asked, kLimit where the file is too large, kCancelled where nobody wants it any more, kIo
+  // otherwise.
   Result<std::string> fetch(std::string_view url, const FetchLimits& limits) const;
 
  private:

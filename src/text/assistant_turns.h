@@ -16,7 +16,8 @@ namespace paddock::text {
 
 struct TaughtConversation {
   std::vector<TokenId> tokens;
-  std::vector<int32_t> said_in;  // of each token: the assistant's message that it belongs to, below 0 where there is none
+  std::vector<int32_t>
+      said_in;  // of each token: the assistant's message that it belongs to, below 0 where there is none
 };
 
 // Rendered and encoded as a server does it. An assistant's turn is what the conversation up to it has more than the

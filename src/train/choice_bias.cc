@@ -37,8 +37,8 @@ void choose_with_bias(kernels::Machine* machine, const kernels::Rows& scores_TE,
 
 void move_bias(std::span<const int64_t> tokens_E, double rate, std::vector<float>* bias_E) {
   CHECK(bias_E->size() == tokens_E.size());
-  const double mean =
-      static_cast<double>(std::accumulate(tokens_E.begin(), tokens_E.end(), int64_t{0})) / static_cast<double>(tokens_E.size());
+  const double mean = static_cast<double>(std::accumulate(tokens_E.begin(), tokens_E.end(), int64_t{0})) /
+                      static_cast<double>(tokens_E.size());
   for (size_t expert = 0; expert < tokens_E.size(); ++expert) {
     const auto tokens = static_cast<double>(tokens_E[expert]);
     if (tokens != mean) (*bias_E)[expert] += static_cast<float>(tokens < mean ? rate : -rate);

@@ -14,8 +14,7 @@ struct Range {
   int64_t begin, end;
 };
 Range range_of(const ParameterList& list, size_t layer) {
-  const size_t after =
-      layer + 1 < list.layers.size() ? list.layers[layer + 1].attention_norm : list.final_norm;
+  const size_t after = layer + 1 < list.layers.size() ? list.layers[layer + 1].attention_norm : list.final_norm;
   return {list[list.layers[layer].attention_norm].offset, list[after].offset};
 }
 
@@ -73,10 +72,10 @@ void FrozenWeights::take_layer(size_t layer) {
     if (place.offset < range.begin || place.offset >= range.end) continue;
     const int64_t pieces = pieces_of(place), count = place.count / pieces;
     for (int64_t piece = 0; piece < pieces; ++piece)
-      read_piece(*model_, *list_, parameter, piece,
-                 numbers.subspan(static_cast<size_t>(place.offset - range.begin + piece * count),
-                                 static_cast<size_t>(count)),
-                 pool_.get());
+      read_piece(
+          *model_, *list_, parameter, piece,
+          numbers.subspan(static_cast<size_t>(place.offset - range.begin + piece * count), static_cast<size_t>(count)),
+          pool_.get());
   }
   model_->machine->write(std::as_bytes(numbers), layer_block_.address());
   layer_ = layer;

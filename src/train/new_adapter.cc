@@ -19,7 +19,9 @@ Result<std::vector<size_t>> parameters_of(const ParameterList& list, const std::
     const bool is_group = target == "attention" || target == "mlp" || target == "experts";
     if (is_group || target == name) found.push_back(parameter);
   };
-  const auto is = [&](std::initializer_list<const char*> names) { return std::ranges::find(names, target) != names.end(); };
+  const auto is = [&](std::initializer_list<const char*> names) {
+    return std::ranges::find(names, target) != names.end();
+  };
   if (target == "head" && list.head != list.embedding) return std::vector<size_t>{list.head};
   if (target == "head")
     return error(ErrorCode::kUnsupported,
@@ -70,8 +72,7 @@ Result<Adapter> new_adapter(const ParameterList& parameters, const NewAdapter& w
     const double bound = 1 / std::sqrt(static_cast<double>(tensor.shape[1]));
     RandomNumbers numbers(wishes.seed, static_cast<uint64_t>(tensor.offset));
     for (int64_t index = 0; index < tensor.count; ++index)
-      (*values)[static_cast<size_t>(tensor.offset + index)] =
-          static_cast<float>((2 * numbers.uniform() - 1) * bound);
+      (*values)[static_cast<size_t>(tensor.offset + index)] = static_cast<float>((2 * numbers.uniform() - 1) * bound);
   }
   return Adapter(std::move(file));
 }

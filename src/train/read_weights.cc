@@ -161,7 +161,8 @@ void read_weights(const llama4::Model& model, const ParameterList& list, std::sp
     const int64_t pieces = pieces_of(list[index]), count = list[index].count / pieces;
     for (int64_t piece = 0; piece < pieces; ++piece)
       read_piece(model, list, index, piece,
-                 block.subspan(static_cast<size_t>(list[index].offset + piece * count), static_cast<size_t>(count)), pool);
+                 block.subspan(static_cast<size_t>(list[index].offset + piece * count), static_cast<size_t>(count)),
+                 pool);
   }
 }
 

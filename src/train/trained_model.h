@@ -21,7 +21,7 @@ struct TrainedModel {
   kernels::Machine* machine = nullptr;
   kernels::Trainer* trainer = nullptr;
   const ParameterList* parameters = nullptr;
-  kernels::Address weights;                             // null where `frozen` has them
+  kernels::Address weights;  // null where `frozen` has them
   FrozenWeights* frozen = nullptr;
   kernels::Address gradients;                           // null: the weights are frozen
   const Adapter* adapter = nullptr;                     // null: none

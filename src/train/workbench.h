@@ -19,11 +19,11 @@
 namespace paddock::train {
 
 struct WorkbenchWishes {
-  std::string prefix;                        // before the parameters' names
-  std::filesystem::path adapter;             // a folder; its updates are trained and the weights are frozen
-  std::optional<NewAdapter> new_adapter;     // the same, of updates that do nothing yet
-  bool rounded = false;                      // products of bfloat16
-  int threads = 0;                           // that unpack frozen weights
+  std::string prefix;                     // before the parameters' names
+  std::filesystem::path adapter;          // a folder; its updates are trained and the weights are frozen
+  std::optional<NewAdapter> new_adapter;  // the same, of updates that do nothing yet
+  bool rounded = false;                   // products of bfloat16
+  int threads = 0;                        // that unpack frozen weights
 };
 
 // A tensor of the block that is trained.

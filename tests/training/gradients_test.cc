@@ -215,8 +215,8 @@ TEST_P(GradientsTest, OfDistillation) {
   }
 }
 
-// With factors rounded to bfloat16 gradients point the same way, as far as tokens keep their experts: in the second model
-// one whose scores are a thousandth apart does not.
+// With factors rounded to bfloat16 gradients point the same way, as far as tokens keep their experts: in the second
+// model one whose scores are a thousandth apart does not.
 TEST_P(GradientsTest, RoundedStaysClose) {
   for (const std::string name : {"micro", "micro-interleaved"}) {
     const auto model = Trained::load(folder_ / name, GetParam(), 2, {}, true);

@@ -89,8 +89,8 @@ class AdapterReader {
                {.rank = rank, .inputs = shape[1], .outputs = shape[0], .scale = config_.scale(module, rank)});
   }
 
-  // PEFT wraps the module once for each tensor that it updates, and keys do not name theirs: of two the inner wrapper is
-  // that of gate_up_proj, a single one belongs to the tensor that the configuration names.
+  // PEFT wraps the module once for each tensor that it updates, and keys do not name theirs: of two the inner wrapper
+  // is that of gate_up_proj, a single one belongs to the tensor that the configuration names.
   Result<void> read_experts(size_t index) {
     const tensor::Shape& shape = parameters_[index].shape;  // [E, D, X]
     const std::string_view module = module_of(parameters_[index].name);

@@ -78,9 +78,9 @@ Result<void> require_answer(const ChatExample& example) {
 
 Result<Json> from_sharegpt(const Json& object) {
   static const std::map<std::string, std::string, std::less<>> kRoles = {
-      {"human", "user"},          {"user", "user"},           {"gpt", "assistant"}, {"assistant", "assistant"},
-      {"model", "assistant"},     {"chatgpt", "assistant"},   {"bot", "assistant"}, {"system", "system"},
-      {"tool", "tool"},           {"observation", "tool"}};
+      {"human", "user"},      {"user", "user"},         {"gpt", "assistant"}, {"assistant", "assistant"},
+      {"model", "assistant"}, {"chatgpt", "assistant"}, {"bot", "assistant"}, {"system", "system"},
+      {"tool", "tool"},       {"observation", "tool"}};
   const Json& turns = object.at("conversations");
   if (!turns.is_array()) return wrong("\"conversations\" to be a list", kind_of(turns));
   Json messages = Json::array();
@@ -90,8 +90,7 @@ Result<Json> from_sharegpt(const Json& object) {
     if (!turn.is_object()) return wrong("turns of a conversation to be objects", kind_of(turn));
     const std::string from = TRY(text_at(turn, "from"));
     const auto role = kRoles.find(from);
-    if (role == kRoles.end())
-      return wrong("\"from\" to be human, gpt, system or tool", fmt::format("\"{}\"", from));
+    if (role == kRoles.end()) return wrong("\"from\" to be human, gpt, system or tool", fmt::format("\"{}\"", from));
     messages.push_back(message(role->second, Json(TRY(text_at(turn, "value")))));
     if (turn.contains("weight")) messages.back()["weight"] = turn.at("weight");
   }
@@ -187,11 +186,13 @@ Result<ChatExample> read_chat_line(std::string_view line) {
     example = TRY(example_of(TRY(from_alpaca(object)), object));
   } else if (object.contains("prompt") && object.contains("completion")) {
     const Json prompt = TRY(messages_of(object.at("prompt"), "user", "prompt"));
-    example = TRY(after(prompt.size(), TRY(joined(object.at("prompt"), object.at("completion"), "completion")), object));
+    example =
+        TRY(after(prompt.size(), TRY(joined(object.at("prompt"), object.at("completion"), "completion")), object));
   } else {
-    return wrong("\"messages\" (OpenAI), \"conversations\" (ShareGPT), \"instruction\" and \"output\" (Alpaca) or "
-                 "\"prompt\" and \"completion\"",
-                 keys_of(object));
+    return wrong(
+        "\"messages\" (OpenAI), \"conversations\" (ShareGPT), \"instruction\" and \"output\" (Alpaca) or "
+        "\"prompt\" and \"completion\"",
+        keys_of(object));
   }
   TRY_VOID(require_answer(example));
   return example;

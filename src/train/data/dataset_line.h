@@ -15,8 +15,8 @@ namespace paddock::train {
 
 // What the assistant is to learn to say is marked by message: of {"weight": 0} nothing.
 struct ChatExample {
-  Json conversation;                // {"messages": […], "tools": […]}
-  std::vector<bool> is_trained;     // by message; true for the assistant's alone
+  Json conversation;             // {"messages": […], "tools": […]}
+  std::vector<bool> is_trained;  // by message; true for the assistant's alone
 };
 
 // "text", and "prompt" with "completion" where the prompt is to be read and not learned.

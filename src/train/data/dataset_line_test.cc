@@ -17,7 +17,8 @@ std::string outline(const ChatExample& example) {
   for (size_t index = 0; index < messages.size(); ++index) {
     const Json& message = messages[index];
     text += (index > 0 ? " | " : "") + message.at("role").get<std::string>() + ": " +
-            (message.contains("content") && message.at("content").is_string() ? message.at("content").get<std::string>() : "-") +
+            (message.contains("content") && message.at("content").is_string() ? message.at("content").get<std::string>()
+                                                                              : "-") +
             (example.is_trained[index] ? "*" : "");
   }
   return text;
@@ -38,16 +39,18 @@ TEST(DatasetLine, ChatShapesAreToldApart) {
   EXPECT_EQ(chat_outline(R"({"system":"s","instruction":"a","input":"","output":"b"})"), expected);
   EXPECT_EQ(chat_outline(R"({"instruction":"a","input":"x","output":"b","history":[["h","i"]]})"),
             "user: h | assistant: i* | user: a\n\nx | assistant: b*");
-  EXPECT_EQ(chat_outline(R"({"prompt":[{"role":"system","content":"s"},{"role":"user","content":"a"}],"completion":"b"})"),
-            expected);
+  EXPECT_EQ(
+      chat_outline(R"({"prompt":[{"role":"system","content":"s"},{"role":"user","content":"a"}],"completion":"b"})"),
+      expected);
 }
 
 TEST(DatasetLine, WeightsSayWhatIsLearned) {
   EXPECT_EQ(chat_outline(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","weight":0},
                              {"role":"user","content":"c"},{"role":"assistant","content":"d","weight":1}]})"),
             "user: a | assistant: b | user: c | assistant: d*");
-  EXPECT_THAT(chat_outline(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","weight":2}]})"),
-              HasSubstr("to be 0 or 1, found 2"));
+  EXPECT_THAT(
+      chat_outline(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","weight":2}]})"),
+      HasSubstr("to be 0 or 1, found 2"));
 }
 
 TEST(DatasetLine, ToolCallsStayWhatTheyAre) {

@@ -61,9 +61,8 @@ bool Packer::place(DataPosition* position, std::vector<Row>* rows) const {
   const int64_t left = inputs_of(store_.document(index)) - position->offset;
   const int64_t wanted = std::min(left, wishes_.length);
   const auto room = [&](const Row& row) { return wishes_.length - row.used; };
-  const auto row = std::ranges::find_if(*rows, [&](const Row& each) {
-    return wishes_.split ? room(each) > 0 : room(each) >= wanted;
-  });
+  const auto row = std::ranges::find_if(
+      *rows, [&](const Row& each) { return wishes_.split ? room(each) > 0 : room(each) >= wanted; });
   if (row == rows->end()) return false;
   const int64_t count = std::min(wanted, room(*row));
   row->parts.push_back({index, position->offset, count});
@@ -96,8 +95,7 @@ Batch Packer::lay_out(const std::vector<Row>& rows) const {
       ++number;
     }
     // What is left of the row is a document that nothing is learned of.
-    for (int64_t index = row.used; index < batch.length; ++index)
-      add(0, kernels::kNoTarget, index - row.used, number);
+    for (int64_t index = row.used; index < batch.length; ++index) add(0, kernels::kNoTarget, index - row.used, number);
   }
   return batch;
 }

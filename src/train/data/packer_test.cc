@@ -118,7 +118,8 @@ TEST_F(PackerTest, HeldOutDocumentsAreApartAndPairsStayTogether) {
 
 TEST_F(PackerTest, DamagedAndOtherDataAreRefused) {
   EXPECT_EQ(TokenStore::open(folder_, "other", 100000).error().code, ErrorCode::kNotFound);
-  EXPECT_THAT(TokenStore::open(folder_, "test", 1000).error().message, testing::HasSubstr("expected tokens from 0 to 999"));
+  EXPECT_THAT(TokenStore::open(folder_, "test", 1000).error().message,
+              testing::HasSubstr("expected tokens from 0 to 999"));
   {
     std::fstream file(folder_ / "tokens-00001.safetensors", std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(-3, std::ios::end);

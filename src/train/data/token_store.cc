@@ -35,8 +35,8 @@ Result<std::span<const Number>> numbers_of(const checkpoint::Checkpoint& file, c
   const checkpoint::NamedTensor* tensor = file.find(name);
   if (tensor == nullptr || tensor->view.dtype != dtype || tensor->view.shape.size() != 1 ||
       reinterpret_cast<uintptr_t>(tensor->view.bytes.data()) % alignof(Number) != 0)
-    return error(ErrorCode::kBadFile, "{}: expected a list {} of {}, found none; {}", source, name,
-                 tensor::name(dtype), kAdvice);
+    return error(ErrorCode::kBadFile, "{}: expected a list {} of {}, found none; {}", source, name, tensor::name(dtype),
+                 kAdvice);
   return std::span(reinterpret_cast<const Number*>(tensor->view.bytes.data()),
                    tensor->view.bytes.size() / sizeof(Number));
 }
@@ -106,7 +106,8 @@ Result<TokenStore::Shard> TokenStore::open_shard(const fs::path& path, const std
   auto begins = TRY(numbers_of<int64_t>(file, "begins", DType::kI64, source));
   if (is_trained.size() != tokens.size() || begins.empty() || begins.front() != 0 ||
       begins.back() != static_cast<int64_t>(tokens.size()) || !std::ranges::is_sorted(begins))
-    return error(ErrorCode::kBadFile, "{}: expected documents that cover all tokens, found others; {}", source, kAdvice);
+    return error(ErrorCode::kBadFile, "{}: expected documents that cover all tokens, found others; {}", source,
+                 kAdvice);
   for (const int32_t token : tokens)
     if (token < 0 || token >= vocabulary)
       return error(ErrorCode::kBadFile, "{}: expected tokens from 0 to {}, found {}; take the model's own tokenizer",
@@ -116,8 +117,7 @@ Result<TokenStore::Shard> TokenStore::open_shard(const fs::path& path, const std
 
 Result<TokenStore> TokenStore::open(const fs::path& folder, const std::string& made_of, int64_t vocabulary) {
   const fs::path path = folder / kManifest;
-  if (!fs::exists(path))
-    return error(ErrorCode::kNotFound, "{}: expected tokenised data, found none", path.string());
+  if (!fs::exists(path)) return error(ErrorCode::kNotFound, "{}: expected tokenised data, found none", path.string());
   const Json manifest = TRY(parse_json(TRY(read_text_file(path)), path.string()));
   TokenStore store;
   try {
@@ -126,7 +126,8 @@ Result<TokenStore> TokenStore::open(const fs::path& folder, const std::string& m
     store.totals_.bad_lines = manifest.at("bad_lines").get<int64_t>();
     for (const Json& each : manifest.at("files")) {
       const auto name = each.at("name").get<std::string>();
-      Shard shard = TRY(open_shard(folder / fs::path(name).filename(), each.at("sha256").get<std::string>(), vocabulary));
+      Shard shard =
+          TRY(open_shard(folder / fs::path(name).filename(), each.at("sha256").get<std::string>(), vocabulary));
       shard.first_document = store.totals_.documents;
       store.totals_.documents += static_cast<int64_t>(shard.begins.size()) - 1;
       store.totals_.tokens += static_cast<int64_t>(shard.tokens.size());

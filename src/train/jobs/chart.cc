@@ -25,10 +25,14 @@ struct Range {
 std::string escaped(const std::string& text) {
   std::string safe;
   for (const char letter : text) {
-    if (letter == '<') safe += "&lt;";
-    else if (letter == '>') safe += "&gt;";
-    else if (letter == '&') safe += "&amp;";
-    else if (static_cast<unsigned char>(letter) >= 0x20) safe += letter;
+    if (letter == '<')
+      safe += "&lt;";
+    else if (letter == '>')
+      safe += "&gt;";
+    else if (letter == '&')
+      safe += "&amp;";
+    else if (static_cast<unsigned char>(letter) >= 0x20)
+      safe += letter;
   }
   return safe;
 }
@@ -99,7 +103,8 @@ class PanelDrawing {
                         escaped(said));
   }
   void line(double x1, double y1, double x2, double y2) {
-    svg_ += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#ddd\"/>\n", x1, y1, x2, y2);
+    svg_ += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#ddd\"/>\n", x1, y1, x2,
+                        y2);
   }
 
   void marks() {
@@ -119,14 +124,15 @@ class PanelDrawing {
     const char* colour = kColours[index % kColours.size()];
     std::string points;
     for (const Point& point : curves_[index]) points += fmt::format("{:.1f},{:.1f} ", left(point.x), down(point.y));
-    svg_ += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" opacity=\"{}\" points=\"{}\"/>\n", colour,
-                        curve.is_faint || curve.is_dotted ? 1 : 2, curve.is_faint ? 0.35 : 1, points);
+    svg_ += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" opacity=\"{}\" points=\"{}\"/>\n",
+                        colour, curve.is_faint || curve.is_dotted ? 1 : 2, curve.is_faint ? 0.35 : 1, points);
     if (curve.is_dotted)
       for (const Point& point : curves_[index])
-        svg_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"/>\n", left(point.x), down(point.y), colour);
+        svg_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"/>\n", left(point.x), down(point.y),
+                            colour);
     const double y = top_ + 12 + 18 * static_cast<double>(index);
-    svg_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"12\" height=\"4\" fill=\"{}\"/>\n", kWidth - kRight + 10, y - 6,
-                        colour);
+    svg_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"12\" height=\"4\" fill=\"{}\"/>\n",
+                        kWidth - kRight + 10, y - 6, colour);
     std::string name = curve.name;
     if (!curves_[index].empty()) name += " " + number(curves_[index].back().y);
     text(kWidth - kRight + 26, y, name, "start");

@@ -56,6 +56,7 @@ Result<void> write_summary(const fs::path& path, const JobState& state, const Js
                {"next", state.position.next},
                {"offset", state.position.offset},
                {"running_loss", state.running_loss},
+               {"is_evaluated", state.is_evaluated},
                {"held_out", state.held_out ? Json(*state.held_out) : Json()},
                {"choice_bias", state.choice_bias},
                {"sha256", digests}};
@@ -156,6 +157,7 @@ Result<Checkpoints::Summary> Checkpoints::read_summary(int64_t step) const {
     state.position = {json.at("epoch").get<int64_t>(), json.at("next").get<int64_t>(),
                       json.at("offset").get<int64_t>()};
     state.running_loss = json.at("running_loss").get<double>();
+    state.is_evaluated = json.at("is_evaluated").get<bool>();
     if (!json.at("held_out").is_null()) state.held_out = json.at("held_out").get<double>();
     state.choice_bias = json.at("choice_bias").get<std::vector<std::vector<float>>>();
     summary.digests = json.at("sha256").get<std::map<std::string, std::string>>();
@@ -192,8 +194,8 @@ Result<JobState> Checkpoints::read_newest(const Workbench& bench, Optimiser* opt
   std::ranges::reverse(all);
   for (const int64_t step : all) {
     const auto summary = read_summary(step);
-    const auto read = summary ? read_numbers(*summary, bench, optimiser)
-                              : Result<void>(tl::unexpected(summary.error()));
+    const auto read =
+        summary ? read_numbers(*summary, bench, optimiser) : Result<void>(tl::unexpected(summary.error()));
     if (read) return summary->state;
     if (read.error().code == ErrorCode::kInvalidArgument) return tl::unexpected(read.error());
     broken(read.error().message);

@@ -21,8 +21,9 @@ struct JobState {
   int64_t step = 0;
   int64_t optimiser_steps = 0;  // fewer where steps were left out
   DataPosition position;
-  double running_loss = 0;             // what a spike is compared with; 0: none yet
-  std::optional<double> held_out;      // loss at this step, where it was measured
+  double running_loss = 0;                      // what a spike is compared with; 0: none yet
+  bool is_evaluated = false;                    // at this step
+  std::optional<double> held_out;               // what the evaluation found
   std::vector<std::vector<float>> choice_bias;  // [L][E] of experts; empty where none is used
 };
 

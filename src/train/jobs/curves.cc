@@ -75,11 +75,10 @@ Result<std::vector<Panel>> read_curves(const std::filesystem::path& log) {
   }
   if (steps.empty())
     return error(ErrorCode::kBadFile, "{}: expected the log of a job with at least one step, found none", log.string());
-  std::vector<Panel> panels = {
-      {"Loss",
-       {{.name = "step", .points = steps["loss"], .is_faint = true},
-        {.name = "mean", .points = smoothed(steps["loss"])},
-        {.name = "held out", .points = evaluations["loss"], .is_dotted = true}}}};
+  std::vector<Panel> panels = {{"Loss",
+                                {{.name = "step", .points = steps["loss"], .is_faint = true},
+                                 {.name = "mean", .points = smoothed(steps["loss"])},
+                                 {.name = "held out", .points = evaluations["loss"], .is_dotted = true}}}};
   const auto add = [&](const char* title, const char* key) {
     if (has_numbers(steps[key])) panels.push_back({title, {{.name = "", .points = steps[key]}}});
   };

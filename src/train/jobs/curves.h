@@ -11,8 +11,8 @@
 
 namespace paddock::train {
 
-// Panels of losses, gradient norm, rate, tokens a second and, where there are any, of how evenly experts are used. Lines
-// that are no events are left out; a log without steps is an error.
+// Panels of losses, gradient norm, rate, tokens a second and, where there are any, of how evenly experts are used.
+// Lines that are no events are left out; a log without steps is an error.
 Result<std::vector<Panel>> read_curves(const std::filesystem::path& log);
 
 }  // namespace paddock::train

@@ -34,8 +34,8 @@ Result<std::unique_ptr<Lessons>> DistilLessons::create(const Recipe& recipe, con
   };
   Source train = TRY(open(recipe.data.train, "data.train")), held_out;
   if (recipe.data.held_out.empty()) {
-    Split split = split_documents(train.record->documents(), 1, recipe.data.held_out_share,
-                                  static_cast<uint64_t>(recipe.seed));
+    Split split =
+        split_documents(train.record->documents(), 1, recipe.data.held_out_share, static_cast<uint64_t>(recipe.seed));
     train.documents = std::move(split.train);
     held_out.batches = train.batches;
     held_out.documents = std::move(split.held_out);
@@ -82,11 +82,11 @@ Result<LessonResult> DistilLessons::learn(Pass* pass, DataPosition* position, do
     const std::vector<float> shares = shares_of(recorded, recipe_.distil.alpha, progress);
     const std::vector<float> weights(static_cast<size_t>(recorded.batch.count()),
                                      static_cast<float>(1.0 / static_cast<double>(targets)));
-    const PassResult result = pass->run(
-        recorded.batch, {.balance_weight = static_cast<float>(recipe_.balance.aux * of_batches),
-                         .z_weight = static_cast<float>(recipe_.balance.z * of_batches),
-                         .teacher = recorded.says(static_cast<float>(recipe_.distil.temperature), 1, shares),
-                         .token_weights = weights});
+    const PassResult result =
+        pass->run(recorded.batch, {.balance_weight = static_cast<float>(recipe_.balance.aux * of_batches),
+                                   .z_weight = static_cast<float>(recipe_.balance.z * of_batches),
+                                   .teacher = recorded.says(static_cast<float>(recipe_.distil.temperature), 1, shares),
+                                   .token_weights = weights});
     const double share = static_cast<double>(result.targets) / static_cast<double>(targets);
     add_result(result, recorded.batch, {share, of_batches}, &sum);
     sum.loss += share * result.token_loss;
@@ -109,11 +109,11 @@ Result<std::optional<LessonResult>> DistilLessons::evaluate(Pass* pass, int64_t 
   if (targets == 0) return std::nullopt;
   LessonResult sum;
   for (const RecordedBatch& recorded : all) {
-    const PassResult result =
-        pass->run(recorded.batch, {.gradients = false, .teacher = recorded.says(1, 1)});
-    add_result(result, recorded.batch,
-               {static_cast<double>(result.targets) / static_cast<double>(targets), 1.0 / static_cast<double>(all.size())},
-               &sum);
+    const PassResult result = pass->run(recorded.batch, {.gradients = false, .teacher = recorded.says(1, 1)});
+    add_result(
+        result, recorded.batch,
+        {static_cast<double>(result.targets) / static_cast<double>(targets), 1.0 / static_cast<double>(all.size())},
+        &sum);
   }
   // What a student of texts alone would be measured by too.
   sum.loss = sum.cross_entropy;

@@ -58,7 +58,8 @@ OptimiserWishes optimiser_wishes(const OptimiserRecipe& recipe) {
 
 int64_t batch_tokens(const Recipe& recipe) {
   // An odd number of rows has no pairs.
-  const int64_t rows = recipe.kind == JobKind::kPreference ? std::max<int64_t>(2, recipe.data.rows / 2 * 2) : recipe.data.rows;
+  const int64_t rows =
+      recipe.kind == JobKind::kPreference ? std::max<int64_t>(2, recipe.data.rows / 2 * 2) : recipe.data.rows;
   return rows * recipe.data.length;
 }
 
@@ -95,7 +96,8 @@ Result<JobMemory> Job::plan(const Recipe& recipe, const llama4::Config& config) 
     const Adapter adapter = TRY(adapter_of(recipe, list));
     rank = adapter.rank();
     memory.weights += 2 * static_cast<size_t>(adapter.floats()) * sizeof(float);
-    for (const AdapterTensor& each : adapter.tensors()) tensors.push_back({each.name, {}, each.offset, each.count, true});
+    for (const AdapterTensor& each : adapter.tensors())
+      tensors.push_back({each.name, {}, each.offset, each.count, true});
   } else {
     // The block is filled in the program's own memory and then handed over.
     memory.passing = static_cast<size_t>(list.floats()) * sizeof(float);
@@ -119,10 +121,11 @@ Result<std::unique_ptr<Job>> Job::create(const Recipe& recipe, const JobParts& p
                                          JobListener* listener) {
   std::unique_ptr<Job> job(new Job(recipe, parts, listener));
   if (!resume && !job->checkpoints_.steps().empty())
-    return error(ErrorCode::kInvalidArgument,
-                 "{}: expected a folder of its own for the job, found checkpoints of another; --resume goes on with it, "
-                 "or name another folder as out",
-                 recipe.out);
+    return error(
+        ErrorCode::kInvalidArgument,
+        "{}: expected a folder of its own for the job, found checkpoints of another; --resume goes on with it, "
+        "or name another folder as out",
+        recipe.out);
   std::error_code problem;
   fs::create_directories(recipe.out, problem);
   if (problem) return error(ErrorCode::kIo, "{}: cannot be made: {}", recipe.out, problem.message());
@@ -215,8 +218,8 @@ Result<void> Job::begin(bool resume) {
                {"documents", totals.documents},
                {"tokens", totals.tokens},
                {"bad_lines", totals.bad_lines}});
-  const bool may_rewind =
-      recipe_.watch.not_finite == OnTrouble::kRewind || (recipe_.watch.spike > 0 && recipe_.watch.on_spike == OnTrouble::kRewind);
+  const bool may_rewind = recipe_.watch.not_finite == OnTrouble::kRewind ||
+                          (recipe_.watch.spike > 0 && recipe_.watch.on_spike == OnTrouble::kRewind);
   if (may_rewind && saved_step_ < 0) save();
   return {};
 }
@@ -224,7 +227,7 @@ Result<void> Job::begin(bool resume) {
 Result<bool> Job::run(const std::function<bool()>& is_interrupted) {
   while (state_.step < steps_ && !is_interrupted()) TRY_VOID(take_step());
   const bool finished = state_.step >= steps_;
-  if (finished && !is_evaluated_) TRY_VOID(evaluate());
+  if (finished && !state_.is_evaluated) TRY_VOID(evaluate());
   if (saved_step_ != state_.step) save();
   // The last one has to be there.
   if (saved_step_ != state_.step)
@@ -239,7 +242,6 @@ Result<void> Job::take_step() {
   const double progress = static_cast<double>(state_.step) / static_cast<double>(steps_);
   const LessonResult lesson = TRY(lessons_->learn(&*pass_, &state_.position, progress));
   const double norm = optimiser_->gradient_norm();
-  is_evaluated_ = false;
   const double usual = optimiser_->steps() < kStepsBeforeSpikes ? 0 : state_.running_loss;
   if (const auto trouble = find_trouble(recipe_.watch, lesson.loss, norm, usual)) return handle(*trouble, lesson);
   ++state_.step;
@@ -247,10 +249,12 @@ Result<void> Job::take_step() {
   optimiser_->step(rate, norm);
   state_.optimiser_steps = optimiser_->steps();
   state_.running_loss = running_mean(state_.running_loss, lesson.loss);
+  state_.is_evaluated = false;
   state_.held_out.reset();
   balance(lesson);
   report(lesson, norm, rate, watch.seconds());
-  if (recipe_.evaluate.every > 0 && state_.step % recipe_.evaluate.every == 0) TRY_VOID(evaluate());
+  const bool is_due = recipe_.evaluate.every > 0 && state_.step % recipe_.evaluate.every == 0;
+  if (is_due || state_.step == steps_) TRY_VOID(evaluate());
   if (state_.step % recipe_.checkpoint.every == 0) save();
   return {};
 }
@@ -272,7 +276,8 @@ Result<void> Job::handle(const Trouble& trouble, const LessonResult& lesson) {
   if (trouble.action == OnTrouble::kRewind && rewinds_ < recipe_.watch.rewinds) {
     ++rewinds_;
     const DataPosition after = state_.position;
-    state_ = TRY(checkpoints_.read_newest(*bench_, &*optimiser_, [&](const std::string& sentence) { listener_.note(sentence); }));
+    state_ = TRY(checkpoints_.read_newest(*bench_, &*optimiser_,
+                                          [&](const std::string& sentence) { listener_.note(sentence); }));
     saved_step_ = state_.step;
     state_.position = after;  // what made the trouble is not read again
     use_bias();
@@ -295,7 +300,8 @@ Result<std::string> Job::keep_batches(const LessonResult& lesson) const {
       return checkpoint::TensorToWrite{name, {tensor::DType::kI32, shape, std::as_bytes(std::span(numbers))}};
     };
     const checkpoint::TensorToWrite tensors[] = {tensor("tokens", batch.tokens), tensor("targets", batch.targets),
-                                                 tensor("positions", batch.positions), tensor("document", batch.documents)};
+                                                 tensor("positions", batch.positions),
+                                                 tensor("document", batch.documents)};
     const std::string file = path("trouble") / fmt::format("step-{}-batch-{}.safetensors", state_.step + 1, index);
     TRY_VOID(checkpoint::write_safetensors(file, tensors));
     if (first.empty()) first = file;
@@ -322,16 +328,17 @@ void Job::use_bias() {
 void Job::report(const LessonResult& lesson, double norm, double rate, double seconds) {
   seconds_ += seconds;
   ++steps_run_;
-  StepReport report{.step = state_.step,
-                    .steps = steps_,
-                    .epoch = state_.position.epoch,
-                    .lesson = lesson,
-                    .gradient_norm = norm,
-                    .rate = rate,
-                    .seconds = seconds,
-                    .tokens_per_s = static_cast<double>(lesson.tokens) / seconds,
-                    .imbalance = use_.worst_imbalance(),
-                    .seconds_left = seconds_ / static_cast<double>(steps_run_) * static_cast<double>(steps_ - state_.step)};
+  StepReport report{
+      .step = state_.step,
+      .steps = steps_,
+      .epoch = state_.position.epoch,
+      .lesson = lesson,
+      .gradient_norm = norm,
+      .rate = rate,
+      .seconds = seconds,
+      .tokens_per_s = static_cast<double>(lesson.tokens) / seconds,
+      .imbalance = use_.worst_imbalance(),
+      .seconds_left = seconds_ / static_cast<double>(steps_run_) * static_cast<double>(steps_ - state_.step)};
   report.gflop_s = report.tokens_per_s * operations_per_token(*parts_.config, trains_adapter(recipe_)) / 1e9;
   Json line = {{"event", "step"},
                {"step", report.step},
@@ -357,14 +364,15 @@ void Job::report(const LessonResult& lesson, double norm, double rate, double se
 }
 
 Result<void> Job::evaluate() {
-  EvaluationReport report{.step = state_.step, .held_out = {}, .samples = {}, .starving = use_.starving(recipe_.balance.starving)};
+  EvaluationReport report{
+      .step = state_.step, .held_out = {}, .samples = {}, .starving = use_.starving(recipe_.balance.starving)};
   const bool of_average = !optimiser_->average().is_null();
   if (of_average) pass_->use(optimiser_->average());
   report.held_out = TRY(lessons_->evaluate(&*pass_, recipe_.evaluate.batches));
   report.samples = samples();
   if (of_average) pass_->use(bench_->trained_weights());
   if (report.held_out) state_.held_out = report.held_out->loss;
-  is_evaluated_ = true;
+  state_.is_evaluated = true;
   use_.clear();
   Json line = {{"event", "evaluation"}, {"step", report.step}, {"samples", Json::array()}, {"starving", Json::array()}};
   if (report.held_out) {
@@ -374,7 +382,8 @@ Result<void> Job::evaluate() {
     if (recipe_.kind == JobKind::kDistil) line["divergence"] = report.held_out->divergence;
     if (recipe_.kind == JobKind::kPreference) line["preferred"] = report.held_out->preferred;
   }
-  for (const Sample& sample : report.samples) line["samples"].push_back({{"prompt", sample.prompt}, {"text", sample.text}});
+  for (const Sample& sample : report.samples)
+    line["samples"].push_back({{"prompt", sample.prompt}, {"text", sample.text}});
   for (const StarvingExpert& each : report.starving)
     line["starving"].push_back({{"layer", each.layer}, {"expert", each.expert}, {"share", each.share}});
   log_->write(line);
@@ -395,8 +404,8 @@ std::vector<Sample> Job::samples() {
       listener_.note(fmt::format("evaluate.prompts: {}", asked.error().message));
       continue;
     }
-    const std::vector<int32_t> said = say(&*pass_, tokens, recipe_.evaluate.sample_tokens, batch_tokens(recipe_),
-                                          parts_.stop_tokens, parts_.machine);
+    const std::vector<int32_t> said =
+        say(&*pass_, tokens, recipe_.evaluate.sample_tokens, batch_tokens(recipe_), parts_.stop_tokens, parts_.machine);
     found.push_back({prompt, parts_.tokenizer->decode(said, text::SpecialText::kShow)});
   }
   return found;

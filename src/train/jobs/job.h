@@ -42,11 +42,12 @@ struct JobParts {
 
 // Bytes that a job takes, by what for.
 struct JobMemory {
-  size_t weights = 0;      // with their gradients
+  size_t weights = 0;  // with their gradients
   size_t optimiser = 0;
   size_t activations = 0;
-  size_t passing = 0;      // for a while, when it begins
-  size_t total() const { return weights + optimiser + activations + passing; }
+  size_t start = 0;    // of the file that it starts from
+  size_t passing = 0;  // for a while, when it begins
+  size_t total() const { return weights + optimiser + activations + start + passing; }
 };
 
 struct StepReport {
@@ -134,7 +135,6 @@ class Job {
   int64_t steps_ = 0;
   int64_t rewinds_ = 0;
   int64_t saved_step_ = -1;
-  bool is_evaluated_ = false;  // at this step
   std::vector<std::vector<float>> bias_;  // on the choice of experts, as it counts now
   ExpertUse use_;
   double seconds_ = 0;  // of the steps of this run

@@ -14,8 +14,8 @@ namespace {
 // A line that was cut off by the end of the process is no line.
 bool stays(std::string_view line, int64_t step) {
   const auto json = parse_json(line, "line");
-  return json && json->is_object() && (!json->contains("step") || !json->at("step").is_number_integer() ||
-                                       json->at("step").get<int64_t>() <= step);
+  return json && json->is_object() &&
+         (!json->contains("step") || !json->at("step").is_number_integer() || json->at("step").get<int64_t>() <= step);
 }
 
 Result<void> forget_after(const std::filesystem::path& path, int64_t step) {

@@ -19,8 +19,8 @@ struct LessonResult {
   double cross_entropy = 0;  // mean over targets
   double divergence = 0;     // from a teacher
   double balance = 0, z = 0;
-  double preferred = 0;      // share of pairs whose chosen answer is ahead; of preferences alone
-  int64_t targets = 0, tokens = 0;                      // tokens that were run, padding included
+  double preferred = 0;             // share of pairs whose chosen answer is ahead; of preferences alone
+  int64_t targets = 0, tokens = 0;  // tokens that were run, padding included
   std::vector<std::vector<int64_t>> tokens_per_expert;  // [L][E]
   std::vector<Batch> batches;                           // that it was made of
 };

@@ -148,11 +148,10 @@ LessonResult PreferenceLessons::judge(const Pairs& pairs, std::span<const int64_
     // A token's loss is what its log-probability is not.
     weights[at] = static_cast<float>(-share * (row % 2 == 0 ? loss.of_chosen : loss.of_rejected)[row / 2]);
   }
-  const PassResult result =
-      learn ? pass->run(batch, {.balance_weight = static_cast<float>(share * recipe_.balance.aux),
-                                .z_weight = static_cast<float>(share * recipe_.balance.z),
-                                .token_weights = weights})
-            : pass->run(batch, {.gradients = false});
+  const PassResult result = learn ? pass->run(batch, {.balance_weight = static_cast<float>(share * recipe_.balance.aux),
+                                                      .z_weight = static_cast<float>(share * recipe_.balance.z),
+                                                      .token_weights = weights})
+                                  : pass->run(batch, {.gradients = false});
   LessonResult found;
   add_result(result, batch, {share, share}, &found);
   found.loss = share * (loss.loss + recipe_.balance.aux * result.balance + recipe_.balance.z * result.z);

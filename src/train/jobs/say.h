@@ -10,8 +10,8 @@
 
 namespace paddock::train {
 
-// The likeliest tokens after `prompt`, up to `most` of them or one of `stop`, which is not among them. Every token costs
-// a pass over all before it: for a few, to look at. Not more than `room` tokens, the pass's own.
+// The likeliest tokens after `prompt`, up to `most` of them or one of `stop`, which is not among them. Every token
+// costs a pass over all before it: for a few, to look at. Not more than `room` tokens, the pass's own.
 std::vector<int32_t> say(Pass* pass, std::span<const int32_t> prompt, int64_t most, int64_t room,
                          std::span<const int32_t> stop, kernels::Machine* machine);
 

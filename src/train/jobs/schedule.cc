@@ -11,7 +11,8 @@ namespace {
 // How much of the fall is done, from 0 to 1.
 double fallen(const OptimiserRecipe& recipe, int64_t step, int64_t steps) {
   const auto share_of = [&](double first) {
-    return std::clamp((static_cast<double>(step) - first) / std::max(1.0, static_cast<double>(steps) - first), 0.0, 1.0);
+    return std::clamp((static_cast<double>(step) - first) / std::max(1.0, static_cast<double>(steps) - first), 0.0,
+                      1.0);
   };
   const auto warm_up = static_cast<double>(recipe.warm_up);
   switch (recipe.schedule) {

@@ -5,10 +5,8 @@ namespace paddock::train {
 namespace {
 
 PackWishes pack_wishes(const Recipe& recipe, uint64_t seed) {
-  return {.length = recipe.data.length,
-          .rows = recipe.data.rows,
-          .split = recipe.kind == JobKind::kPretrain,
-          .seed = seed};
+  return {
+      .length = recipe.data.length, .rows = recipe.data.rows, .split = recipe.kind == JobKind::kPretrain, .seed = seed};
 }
 
 int64_t all_targets(const std::vector<Batch>& batches) {
@@ -29,8 +27,8 @@ TextLessons::TextLessons(const Recipe& recipe, const TokenStore* store, Packer t
 Result<std::unique_ptr<Lessons>> TextLessons::create(const Recipe& recipe, const TokenStore* train,
                                                      const TokenStore* held_out) {
   const auto seed = static_cast<uint64_t>(recipe.seed);
-  const Split split = split_documents(train->totals().documents, 1,
-                                      held_out == nullptr ? recipe.data.held_out_share : 0, seed);
+  const Split split =
+      split_documents(train->totals().documents, 1, held_out == nullptr ? recipe.data.held_out_share : 0, seed);
   Packer packer(train, split.train, pack_wishes(recipe, seed));
   if (packer.empty())
     return error(ErrorCode::kBadFile, "data.train: expected something to learn, found {} examples without any",

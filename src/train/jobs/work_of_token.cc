@@ -5,8 +5,7 @@ namespace paddock::train {
 
 double operations_per_token(const llama4::Config& config, bool frozen) {
   const auto width = static_cast<double>(config.width), head = static_cast<double>(config.head_width);
-  const double attention =
-      width * head * 2 * static_cast<double>(config.query_heads + config.kv_heads);
+  const double attention = width * head * 2 * static_cast<double>(config.query_heads + config.kv_heads);
   double weights = width * static_cast<double>(config.vocabulary);
   for (const llama4::LayerPlan& plan : config.layers) {
     weights += attention;

@@ -3,9 +3,9 @@
 
 #include <fmt/ranges.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <cmath>
-#include <toml++/toml.h>
 
 #include "base/mapped_file.h"
 #include "train/recipe/fields.h"

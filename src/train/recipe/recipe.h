@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What a training job is to do, as a TOML file says it. Everything has a default but the kind of the job, what it starts
-// from and what it reads.
+// What a training job is to do, as a TOML file says it. Everything has a default but the kind of the job, what it
+// starts from and what it reads.
 
 #include <cstdint>
 #include <string>
@@ -24,9 +24,9 @@ enum class OnTrouble : uint8_t { kStop, kRewind, kGoOn };
 enum class BadLines : uint8_t { kStop, kSkip };
 
 struct ModelRecipe {
-  std::string start;      // a checkpoint to go on from; empty: from nothing, with the shape of `config`
-  std::string config;     // a config.json, or the folder that holds one
-  std::string tokenizer;  // a folder or a GGUF file; empty: that of `start`
+  std::string start;        // a checkpoint to go on from; empty: from nothing, with the shape of `config`
+  std::string config;       // a config.json, or the folder that holds one
+  std::string tokenizer;    // a folder or a GGUF file; empty: that of `start`
   double deviation = 0.02;  // of weights before any training
 };
 
@@ -46,16 +46,16 @@ struct DataRecipe {
   int64_t rows = 8;        // of a batch
   int64_t accumulate = 1;  // batches of a step
   BadLines bad_lines = BadLines::kStop;
-  std::string separator;   // of the texts of a plain file; empty: a file is one text
+  std::string separator;  // of the texts of a plain file; empty: a file is one text
   int64_t shard_tokens = int64_t{1} << 24;
 };
 
 struct OptimiserRecipe {
   double rate = 3e-4;
   Schedule schedule = Schedule::kCosine;
-  int64_t warm_up = 0;      // steps
-  double last_rate = 0.1;   // what is left of the rate at the end
-  double decay_share = 0.2; // of all steps, at the end of wsd
+  int64_t warm_up = 0;       // steps
+  double last_rate = 0.1;    // what is left of the rate at the end
+  double decay_share = 0.2;  // of all steps, at the end of wsd
   double decay = 0.1;
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
   double clip = 1;
@@ -64,9 +64,9 @@ struct OptimiserRecipe {
 };
 
 struct BalanceRecipe {
-  double aux = 0, z = 0;    // weights of losses
-  double bias_rate = 0;     // of the loss-free bias on the choice
-  double starving = 0.02;   // an expert is reported below this share of what it would get by turns
+  double aux = 0, z = 0;   // weights of losses
+  double bias_rate = 0;    // of the loss-free bias on the choice
+  double starving = 0.02;  // an expert is reported below this share of what it would get by turns
 };
 
 struct DistilRecipe {
@@ -115,8 +115,8 @@ struct Recipe {
   WatchRecipe watch;
 };
 
-// `source` names the text in errors. `settings`, "optimiser.rate=1e-4", go before what the text says; a value that is no
-// TOML is taken as a text. Paths are relative to the working folder.
+// `source` names the text in errors. `settings`, "optimiser.rate=1e-4", go before what the text says; a value that is
+// no TOML is taken as a text. Paths are relative to the working folder.
 Result<Recipe> parse_recipe(const std::string& text, const std::string& source,
                             const std::vector<std::string>& settings = {});
 Result<Recipe> read_recipe(const std::string& path, const std::vector<std::string>& settings = {});

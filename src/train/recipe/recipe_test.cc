@@ -36,10 +36,9 @@ TEST(Recipe, SaysWhatTheFileSaysAndDefaultsBeside) {
 }
 
 TEST(Recipe, SettingsGoBeforeTheFileWithAndWithoutQuotes) {
-  const auto recipe =
-      parse_recipe(kSmallRecipe, "recipe.toml",
-                   {"optimiser.rate=2e-5", "optimiser.schedule=wsd", "out=\"runs/b\"", "recompute=true", "steps=7",
-                    "adapter.targets=[\"q\", \"experts\"]", "data.train=c.jsonl"});
+  const auto recipe = parse_recipe(kSmallRecipe, "recipe.toml",
+                                   {"optimiser.rate=2e-5", "optimiser.schedule=wsd", "out=\"runs/b\"", "recompute=true",
+                                    "steps=7", "adapter.targets=[\"q\", \"experts\"]", "data.train=c.jsonl"});
   ASSERT_TRUE(recipe) << recipe.error().message;
   EXPECT_DOUBLE_EQ(recipe->optimiser.rate, 2e-5);
   EXPECT_EQ(recipe->optimiser.schedule, Schedule::kWarmupStableDecay);
@@ -66,7 +65,8 @@ TEST(Recipe, WhatIsWrittenIsReadBackTheSame) {
 
 TEST(Recipe, MistakesAreNamedWithTheirLine) {
   const std::string text = kSmallRecipe;
-  EXPECT_THAT(refusal_of_recipe(text + "lenght = 4\n"), HasSubstr("recipe.toml: line 9: data.lenght: there is no such"));
+  EXPECT_THAT(refusal_of_recipe(text + "lenght = 4\n"),
+              HasSubstr("recipe.toml: line 9: data.lenght: there is no such"));
   EXPECT_THAT(refusal_of_recipe(text + "length = \"4\"\n"), HasSubstr("data.length: expected an integer from 2"));
   EXPECT_THAT(refusal_of_recipe(text + "length = 1\n"), HasSubstr("found 1"));
   EXPECT_THAT(refusal_of_recipe(text + "[optimiser]\nschedule = \"cosinus\"\n"),

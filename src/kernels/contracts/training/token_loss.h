@@ -32,9 +32,9 @@ struct DistilledLoss {
   std::span<const float> tails;     // [R], log of the teacher's mass outside; -inf where there is none
   int64_t kept = 0;                 // K
   float temperature = 1;            // T
-  float alpha = 1;                // of every row
-  std::span<double> divergences;  // [R], kd, written
-  std::span<const float> alphas;  // [R], of each row instead; empty: none
+  float alpha = 1;                  // of every row
+  std::span<double> divergences;    // [R], kd, written
+  std::span<const float> alphas;    // [R], of each row instead; empty: none
 };
 
 }  // namespace paddock::kernels

@@ -55,8 +55,7 @@ void ReferenceTrainer::adamw(const AdamW& op) {
   });
 }
 
-void ReferenceTrainer::adamw_numbers(const AdamW& op, int64_t begin, int64_t count, float* first,
-                                     float* second) const {
+void ReferenceTrainer::adamw_numbers(const AdamW& op, int64_t begin, int64_t count, float* first, float* second) const {
   float* weights = HostMemory::floats(op.weights) + begin;
   const float* gradients = HostMemory::floats(op.gradients) + begin;
   const double first_share = 1 - std::pow(op.beta1, static_cast<double>(op.step));
