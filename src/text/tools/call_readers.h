@@ -31,7 +31,7 @@ namespace tools {
 // {"name": f, "parameters": {…}} or "arguments", after its opening bracket.
 class CallObject {
  public:
-  explicit CallObject(const ToolSet& tools) : tools_(&tools), name_(tools) {}
+  explicit CallObject(const ToolSet& tools) : name_(tools) {}
   Step take(char byte);
   bool is_possible() const { return is_possible_; }
   ToolCall call() const { return {name_.found()->name, *arguments_}; }  // once complete and possible
@@ -45,7 +45,6 @@ class CallObject {
   void follow_name();
   void end_member();
 
-  const ToolSet* tools_;
   Expect expect_ = Expect::kKey;
   std::optional<StringLiteral> key_;
   std::optional<ValueReader> value_;
