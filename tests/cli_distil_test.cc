@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-std::string scout() { return (data_folder() / "text" / "tiny-scout").string(); }
+std::string teacher_model() { return (data_folder() / "text" / "tiny-scout").string(); }
 
 // Some prose, different in each line.
 std::string prose(int lines) {
@@ -54,13 +54,13 @@ class CliDistil : public testing::Test {
 
 TEST_F(CliDistil, StoresWhatTheModelSays) {
   const std::string text = scratch_.write("text.txt", prose(12)), out = scratch_.path("record");
-  const Json said = run_json({"distil", "record", scout(), "--out", out, "--text", text, "--length", "40", "--top-k",
-                              "5", "--exact", "--json"});
+  const Json said = run_json({"distil", "record", teacher_model(), "--out", out, "--text", text, "--length", "40",
+                              "--top-k", "5", "--exact", "--json"});
   EXPECT_TRUE(said["complete"].get<bool>());
   const distil::Record record = open_record(out);
   EXPECT_EQ(record.documents(), said["documents"].get<int64_t>());
   ASSERT_GT(record.documents(), 3);
-  const auto model = load(scout());
+  const auto model = load(teacher_model());
   ASSERT_NE(model, nullptr);
   double loss = 0;
   for (int64_t number = 0; number < record.documents(); ++number) {
@@ -96,8 +96,8 @@ TEST_F(CliDistil, StoresWhatTheModelSays) {
 TEST_F(CliDistil, StepsDoNotMatter) {
   const std::string text = scratch_.write("text.txt", prose(20));
   for (const std::string batch : {"512", "33", "7"})
-    run_json({"distil", "record", scout(), "--out", scratch_.path("by" + batch), "--text", text, "--length", "50",
-              "--prefill-batch", batch, "--threads", batch == "33" ? "1" : "2", "--json"});
+    run_json({"distil", "record", teacher_model(), "--out", scratch_.path("by" + batch), "--text", text, "--length",
+              "50", "--prefill-batch", batch, "--threads", batch == "33" ? "1" : "2", "--json"});
   EXPECT_EQ(files_of(scratch_.path("by512")), files_of(scratch_.path("by33")));
   EXPECT_EQ(files_of(scratch_.path("by512")), files_of(scratch_.path("by7")));
 }
@@ -106,8 +106,9 @@ TEST_F(CliDistil, AKilledRecordGoesOnToTheSameBytes) {
   const std::string text = scratch_.write("text.txt", prose(600)), whole = scratch_.path("whole"),
                     killed = scratch_.path("killed");
   const auto arguments = [&](const std::string& out) {
-    return Arguments{"distil", "record",  scout(), "--out",         out,     "--text",          text, "--length",
-                     "30",     "--top-k", "4",     "--shard-bytes", "20000", "--prefill-batch", "8",  "--json"};
+    return Arguments{
+        "distil", "record",        teacher_model(), "--out",           out, "--text", text, "--length", "30", "--top-k",
+        "4",      "--shard-bytes", "20000",         "--prefill-batch", "8", "--json"};
   };
   run_json(arguments(whole));
   int kills = 0;
@@ -141,14 +142,14 @@ TEST_F(CliDistil, OnlyTheAssistantIsTaught) {
                        {{"role", "assistant"}, {"content", "Well"}}}}};
   const std::string file = scratch_.write("chats.jsonl", chat.dump() + "\n\n" + chat.dump() + "\n");
   const std::string out = scratch_.path("record");
-  run_json({"distil", "record", scout(), "--out", out, "--messages", file, "--top-k", "3", "--json"});
+  run_json({"distil", "record", teacher_model(), "--out", out, "--messages", file, "--top-k", "3", "--json"});
   const distil::Record record = open_record(out);
   ASSERT_EQ(record.documents(), 2);
   const distil::Document document = record.read(0).value();
   std::vector<int32_t> taught;
   for (const int32_t place : document.places) taught.push_back(document.tokens[static_cast<size_t>(place) + 1]);
   const auto ids = [&](const std::string& text) {
-    return run_json({"tokenize", scout(), "--text", text, "--special", "all", "--json"})["ids"]
+    return run_json({"tokenize", teacher_model(), "--text", text, "--special", "all", "--json"})["ids"]
         .get<std::vector<int32_t>>();
   };
   std::vector<int32_t> expected = ids("Good day<|eot|>");
@@ -163,9 +164,9 @@ TEST_F(CliDistil, TheTeacherWritesAnswers) {
                                                            R"({"prompt":"Once upon a time"})"
                                                            "\n");
   const auto arguments = [&](const std::string& out, const std::string& seed) {
-    return Arguments{"distil", "record",    scout(), "--out",        out,  "--prompts",
-                     file,     "--answers", "3",     "--max-tokens", "12", "--temperature",
-                     "0.9",    "--seed",    seed,    "--top-k",      "4",  "--json"};
+    return Arguments{
+        "distil",       "record", teacher_model(), "--out", out,      "--prompts", file,      "--answers", "3",
+        "--max-tokens", "12",     "--temperature", "0.9",   "--seed", seed,        "--top-k", "4",         "--json"};
   };
   const std::string out = scratch_.path("record");
   run_json(arguments(out, "1"));
@@ -189,7 +190,7 @@ TEST_F(CliDistil, TheTeacherWritesAnswers) {
 TEST_F(CliDistil, RefusesWhatMakesNoSense) {
   const std::string text = scratch_.write("text.txt", prose(2)), out = scratch_.path("record");
   const auto expect = [&](int status, const std::string& sentence, const Arguments& more) {
-    Arguments arguments = {"distil", "record", scout(), "--out", out};
+    Arguments arguments = {"distil", "record", teacher_model(), "--out", out};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Ran ran = run_program(arguments);
     EXPECT_EQ(ran.status, status) << ran.err;

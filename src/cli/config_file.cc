@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <toml++/toml.h>
 #include <CLI/CLI.hpp>
+
+#include "base/mapped_file.h"
+#include "base/toml.h"
 
 namespace paddock::cli {
 namespace {
@@ -61,12 +63,7 @@ std::vector<std::string> values_of(const CLI::Option& option) {
 }  // namespace
 
 Result<void> apply_config_file(CLI::App& command, const std::string& path) {
-  toml::table table;
-  try {
-    table = toml::parse_file(path);
-  } catch (const toml::parse_error& problem) {
-    return error(ErrorCode::kBadFile, "{}: line {}: {}", path, problem.source().begin.line, problem.description());
-  }
+  const toml::table table = TRY(parse_toml(TRY(read_text_file(path)), path));
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     const std::string what = fmt::format("{}: line {}: {}", path, node.source().begin.line, name);

@@ -3,11 +3,11 @@
 
 #include <fmt/ranges.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <cmath>
 
 #include "base/mapped_file.h"
+#include "base/toml.h"
 #include "train/recipe/fields.h"
 
 namespace paddock::train {
@@ -111,14 +111,6 @@ Result<void> set_all(const std::vector<Field>& fields, const toml::table& table,
       TRY_VOID(set(fields, name, node, source));
   }
   return {};
-}
-
-Result<toml::table> parse_toml(const std::string& text, const std::string& source) {
-  try {
-    return toml::parse(text);
-  } catch (const toml::parse_error& problem) {
-    return error(ErrorCode::kBadFile, "{}: line {}: {}", source, problem.source().begin.line, problem.description());
-  }
 }
 
 // name=value, the value as TOML or, where it is none, a text.
