@@ -149,8 +149,12 @@ TEST_F(CliTrainJob, KilledAtAnyMomentItGoesOnToTheSameBits) {
   int kills = 0;
   for (; kills < 40; ++kills) {
     Program program(train(recipe, "killed", {"--resume"}));
-    // Somewhere in the time that a few steps take, checkpoints included.
-    usleep(200000 + random() % 900000);
+    // The first time with most of the way ahead; then somewhere in the time that a few steps take, checkpoints
+    // included.
+    if (kills == 0)
+      EXPECT_TRUE(program.wait_for_error("step 4: checkpoint written"));
+    else
+      usleep(50000 + random() % 700000);
     program.send_signal(SIGKILL);
     if (program.finish().status == 0) break;
   }
