@@ -2,8 +2,8 @@
 #include "cache/page_file.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "base/byte_io.h"
 #include "base/check.h"
 
 namespace paddock::cache {
@@ -14,59 +14,12 @@ constexpr size_t kDigestBytes = sizeof(Digest);
 constexpr size_t kFixedBytes = 8 + 4 + 4 + 4 + 8 + 2 * kDigestBytes;  // before the tokens
 constexpr uint64_t kMostPageBytes = uint64_t{1} << 40;
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-class Writer {
- public:
-  template <typename Integer>
-  void number(Integer value) {
-    for (size_t byte = 0; byte < sizeof value; ++byte)
-      bytes_.push_back(static_cast<std::byte>(static_cast<uint64_t>(value) >> (8 * byte)));
-  }
-  void append(std::span<const std::byte> bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
-  std::vector<std::byte> take() { return std::move(bytes_); }
-  std::span<const std::byte> so_far() const { return bytes_; }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
-// Within bytes that have been counted.
-class Reader {
- public:
-  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
-  std::span<const std::byte> take(size_t count) {
-    const auto taken = bytes_.first(count);
-    bytes_ = bytes_.subspan(count);
-    return taken;
-  }
-  template <typename Integer>
-  Integer number() {
-    uint64_t value = 0;
-    const auto taken = take(sizeof(Integer));
-    for (size_t byte = 0; byte < taken.size(); ++byte) value |= std::to_integer<uint64_t>(taken[byte]) << (8 * byte);
-    return static_cast<Integer>(value);
-  }
-  Digest digest() {
-    Digest digest;
-    std::memcpy(digest.data(), take(kDigestBytes).data(), kDigestBytes);
-    return digest;
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-};
-
-std::span<const std::byte> bytes_of(const Digest& digest) { return std::as_bytes(std::span(digest)); }
-
 }  // namespace
 
 Digest PageHead::text() const { return text_digest(before, tokens); }
 
 Digest text_digest(const Digest& before, std::span<const int32_t> tokens) {
-  Writer text;
+  ByteWriter text;
   text.append(bytes_of(before));
   for (const int32_t token : tokens) text.number(token);
   return sha256(as_text(text.so_far()));
@@ -79,7 +32,7 @@ size_t file_bytes(const PageHead& head) {
 
 std::vector<std::byte> write_head(const PageHead& head) {
   CHECK(!head.tokens.empty() && static_cast<int64_t>(head.tokens.size()) <= kMostPageTokens);
-  Writer out;
+  ByteWriter out;
   out.append(std::as_bytes(std::span(kMagic)));
   out.number(kPageFileVersion);
   out.number(static_cast<uint32_t>(head.group));
@@ -99,7 +52,7 @@ Digest page_digest(std::span<const std::byte> head, std::span<const std::byte> p
 Result<PageHead> parse_head(std::span<const std::byte> bytes, std::string_view source) {
   if (bytes.size() < kFixedBytes || as_text(bytes.first(kMagic.size())) != kMagic)
     return error(ErrorCode::kBadFile, "{}: expected a page of a cache, found something else", source);
-  Reader in(bytes.subspan(kMagic.size()));
+  ByteReader in(bytes.subspan(kMagic.size()));
   if (const auto version = in.number<uint32_t>(); version != kPageFileVersion)
     return error(ErrorCode::kUnsupported, "{}: expected a page of version {}, found version {}", source,
                  kPageFileVersion, version);
@@ -126,7 +79,7 @@ Result<std::span<const std::byte>> page_of(std::span<const std::byte> file, cons
     return error(ErrorCode::kBadFile, "{}: damaged: expected {} bytes, found {}", source, file_bytes(head),
                  file.size());
   const auto page = file.subspan(before, static_cast<size_t>(head.page_bytes));
-  if (Reader(file.last(kDigestBytes)).digest() != page_digest(file.first(before), page))
+  if (ByteReader(file.last(kDigestBytes)).digest() != page_digest(file.first(before), page))
     return error(ErrorCode::kBadFile, "{}: damaged: its bytes are not what was written", source);
   return page;
 }

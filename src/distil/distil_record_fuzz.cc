@@ -6,13 +6,14 @@
 #include <cmath>
 #include <cstdint>
 
+#include "base/byte_io.h"
 #include "base/check.h"
-#include "distil/bytes.h"
 #include "distil/manifest.h"
 #include "distil/shard.h"
 
 namespace {
 
+using namespace paddock;
 using namespace paddock::distil;
 
 bool same(const Document& one, const Document& other) {

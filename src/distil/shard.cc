@@ -3,8 +3,8 @@
 
 #include <bit>
 
+#include "base/byte_io.h"
 #include "base/check.h"
-#include "distil/bytes.h"
 
 namespace paddock::distil {
 namespace {

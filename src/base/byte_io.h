@@ -11,7 +11,7 @@
 
 #include "base/digest.h"
 
-namespace paddock::distil {
+namespace paddock {
 
 inline std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -58,4 +58,4 @@ class ByteReader {
   std::span<const std::byte> bytes_;
 };
 
-}  // namespace paddock::distil
+}  // namespace paddock
