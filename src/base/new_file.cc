@@ -22,6 +22,16 @@ tl::unexpected<Error> failure_to(std::string_view what, const fs::path& path) {
 
 }  // namespace
 
+Result<void> write_all(int descriptor, std::span<const std::byte> bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failure_to("write the file", path);
+    bytes = bytes.subspan(static_cast<size_t>(count));
+  }
+  return {};
+}
+
 Result<NewFile> NewFile::create(const fs::path& path, mode_t mode) {
   std::error_code problem;
   fs::path target = fs::is_symlink(path, problem) ? fs::canonical(path, problem) : path;
@@ -39,15 +49,7 @@ Result<NewFile> NewFile::create(const fs::path& path, mode_t mode) {
   return NewFile(std::move(target), std::move(temporary), descriptor);
 }
 
-Result<void> NewFile::write(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failure_to("write the file", path_);
-    bytes = bytes.subspan(static_cast<size_t>(count));
-  }
-  return {};
-}
+Result<void> NewFile::write(std::span<const std::byte> bytes) { return write_all(descriptor_, bytes, path_); }
 
 Result<void> NewFile::write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
 

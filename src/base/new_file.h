@@ -40,4 +40,7 @@ class NewFile {
   int descriptor_;  // -1: committed or moved from
 };
 
+// All of them, however often the system stops in between. `path` is named in the error.
+Result<void> write_all(int descriptor, std::span<const std::byte> bytes, const std::filesystem::path& path);
+
 }  // namespace paddock

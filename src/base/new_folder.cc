@@ -19,15 +19,14 @@ fs::path beside(const fs::path& path, const char* end) {
   return other;
 }
 
-// Names in a folder are on the disk once the folder is.
+}  // namespace
+
 void sync_folder(const fs::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
   ::fsync(descriptor);
   ::close(descriptor);
 }
-
-}  // namespace
 
 Result<NewFolder> NewFolder::create(const fs::path& path, bool replace) {
   std::error_code problem;

@@ -30,4 +30,7 @@ class NewFolder {
   std::filesystem::path path_, temporary_;  // the latter empty: committed or moved from
 };
 
+// The names in a folder outlive a loss of power. What cannot be opened is left alone.
+void sync_folder(const std::filesystem::path& folder);
+
 }  // namespace paddock

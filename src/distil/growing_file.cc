@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/new_file.h"
+
 namespace paddock::distil {
 namespace {
 
@@ -38,13 +40,7 @@ Result<GrowingFile> GrowingFile::open(const fs::path& path, uint64_t keep) {
 
 Result<void> GrowingFile::append(std::span<const std::byte> bytes) {
   bytes_ += bytes.size();
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failure_to("write the file", path_);
-    bytes = bytes.subspan(static_cast<size_t>(count));
-  }
-  return {};
+  return write_all(descriptor_, bytes, path_);
 }
 
 Result<void> GrowingFile::sync() {
