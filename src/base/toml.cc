@@ -99,4 +99,19 @@ Result<toml::table> parse_toml(const std::string& text, const std::string& sourc
   }
 }
 
+std::string toml_text(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char letter : text) {
+    if (letter == '"' || letter == '\\')
+      quoted += std::string("\\") + letter;
+    else if (letter == '\n')
+      quoted += "\\n";
+    else if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f)
+      quoted += fmt::format("\\u{:04x}", static_cast<unsigned char>(letter));
+    else
+      quoted += letter;
+  }
+  return quoted + "\"";
+}
+
 }  // namespace paddock

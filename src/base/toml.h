@@ -15,4 +15,7 @@ namespace paddock {
 
 Result<toml::table> parse_toml(const std::string& text, const std::string& source);
 
+// A text as a value of TOML, on one line.
+std::string toml_text(const std::string& text);
+
 }  // namespace paddock

@@ -40,18 +40,6 @@ Result<std::vector<std::string>> texts_of(const toml::node& node, const std::str
 bool is_flag(const CLI::Option& option) { return option.get_expected_max() == 0; }
 bool is_list(const CLI::Option& option) { return option.get_items_expected_max() > 1; }
 
-std::string quoted(const std::string& text) {
-  std::string quoted = "\"";
-  for (const char letter : text) {
-    if (letter == '"' || letter == '\\') quoted += '\\';
-    if (letter == '\n')
-      quoted += "\\n";
-    else
-      quoted += letter;
-  }
-  return quoted + "\"";
-}
-
 std::vector<std::string> values_of(const CLI::Option& option) {
   if (option.count() > 0) return option.results();
   std::string text = option.get_default_str();
@@ -92,7 +80,7 @@ std::string config_text(const CLI::App& command) {
     std::vector<std::string> written;
     const bool is_number = option->get_type_name().find("INT") == 0 || option->get_type_name().find("UINT") == 0 ||
                            option->get_type_name().find("FLOAT") == 0;
-    for (const std::string& value : values) written.push_back(is_number ? value : quoted(value));
+    for (const std::string& value : values) written.push_back(is_number ? value : toml_text(value));
     if (written.empty())
       text += fmt::format("# {} =\n", name);
     else if (is_list(*option))

@@ -42,8 +42,6 @@ Result<Export> parse_export(const std::string& text, bool adapter) {
   return Export{kind == "hf" ? Export::Kind::kFolder : Export::Kind::kGguf, *stored};
 }
 
-bool trains_adapter(const train::Recipe& recipe) { return recipe.adapter.rank > 0 || !recipe.adapter.start.empty(); }
-
 // A model that there was no checkpoint of: its configuration and the files of its tokenizer are written beside it.
 Result<void> write_new_folder(const TrainedParts& parts, const exporting::ModelSource& source,
                               const OutputWishes& wishes) {
@@ -102,13 +100,13 @@ Result<void> write_gguf(const std::string& folder, const exporting::ModelSource&
 }  // namespace
 
 Result<void> check_exports(const train::Recipe& recipe) {
-  for (const std::string& text : recipe.exports) TRY(parse_export(text, trains_adapter(recipe)));
+  for (const std::string& text : recipe.exports) TRY(parse_export(text, recipe.trains_adapter()));
   return {};
 }
 
 Result<std::vector<std::string>> write_trained(const train::Recipe& recipe, const TrainedParts& parts) {
   std::vector<Export> wanted;
-  for (const std::string& text : recipe.exports) wanted.push_back(TRY(parse_export(text, trains_adapter(recipe))));
+  for (const std::string& text : recipe.exports) wanted.push_back(TRY(parse_export(text, recipe.trains_adapter())));
   const Source source = source_of(parts);
   const fs::path out = recipe.out;
   std::vector<std::string> made;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/safetensors_writer.h"
 
 namespace paddock::train {
 namespace {
@@ -63,6 +64,17 @@ Result<Batch> read_batch(const std::filesystem::path& path, int64_t vocabulary) 
     batch.documents.assign(batch.tokens.size(), 0);
   TRY_VOID(check_batch(batch, vocabulary, source));
   return batch;
+}
+
+Result<void> write_batch(const std::filesystem::path& path, const Batch& batch) {
+  const auto tensor = [&](std::string_view name, const std::vector<int32_t>& numbers) {
+    return checkpoint::TensorToWrite{name,
+                                     {DType::kI32, {batch.rows, batch.length}, std::as_bytes(std::span(numbers))}};
+  };
+  const checkpoint::TensorToWrite tensors[] = {tensor("tokens", batch.tokens), tensor("targets", batch.targets),
+                                               tensor("positions", batch.positions),
+                                               tensor("document", batch.documents)};
+  return checkpoint::write_safetensors(path, tensors);
 }
 
 }  // namespace paddock::train

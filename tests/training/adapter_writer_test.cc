@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "checkpoint/safetensors_writer.h"
+#include "llama4/adapter/test_adapter.h"
 #include "tests/training/trained.h"
 
 namespace paddock::test {
@@ -36,21 +37,10 @@ class AdapterWriterTest : public testing::Test {
     return parse_json(read_text_file(path).value(), path.string()).value();
   }
 
-  // Two layers of a model, the second one with two experts.
+  // Two layers of a model, the second one with two experts whose gate_up_proj is [2, 8, 8]: shapes do not tell the
+  // layouts apart.
   static train::ParameterList small_list(const std::string& prefix = "") {
-    llama4::Config config;
-    config.architecture = "llama4";
-    config.width = 8;
-    config.vocabulary = 4;
-    config.query_heads = 2;
-    config.kv_heads = 1;
-    config.head_width = 4;
-    config.dense_width = 8;
-    config.expert_width = 4;  // gate_up_proj is [2, 8, 8]: shapes do not tell the layouts apart
-    config.experts = 2;
-    config.layers.resize(2);
-    config.layers[1].moe = true;
-    return train::ParameterList::of(config, prefix);
+    return train::ParameterList::of(llama4::small_model(), prefix);
   }
 
   // An adapter's folder: tensors of the given shapes, all numbers different.

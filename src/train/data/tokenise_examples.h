@@ -30,14 +30,8 @@ class ExampleTokeniser {
   // What an answer to it follows.
   Result<std::vector<int32_t>> question(const std::string& text) const;
 
-  // The token that ends a text.
-  text::TokenId end_of_text() const { return end_of_text_; }
-
   // Of the vocabulary and of what the template makes of a conversation: another digest, other tokens.
   std::string fingerprint() const;
-
-  const text::Tokenizer& tokenizer() const { return tokenizer_; }
-  const std::vector<text::TokenId>& stop() const { return stop_; }
 
  private:
   const text::Tokenizer& tokenizer_;

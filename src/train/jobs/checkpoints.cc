@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/jobs/checkpoints.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -13,6 +10,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/new_file.h"
+#include "base/new_folder.h"
 
 namespace paddock::train {
 namespace {
@@ -63,14 +61,6 @@ Result<void> write_summary(const fs::path& path, const JobState& state, const Js
   NewFile file = TRY(NewFile::create(path));
   TRY_VOID(file.write(json.dump(2) + "\n"));
   return file.commit();
-}
-
-// The names in a folder outlive a loss of power.
-void sync_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
-  if (descriptor < 0) return;
-  ::fsync(descriptor);
-  ::close(descriptor);
 }
 
 }  // namespace

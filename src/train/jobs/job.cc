@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/new_file.h"
-#include "checkpoint/safetensors_writer.h"
 #include "text/tokenizer_identity.h"
+#include "train/batch_file.h"
 #include "train/jobs/distil_lessons.h"
 #include "train/jobs/preference_lessons.h"
 #include "train/jobs/say.h"
@@ -37,8 +37,6 @@ std::optional<NewAdapter> new_adapter_of(const Recipe& recipe) {
                     .targets = recipe.adapter.targets,
                     .seed = static_cast<uint64_t>(recipe.seed)};
 }
-
-bool trains_adapter(const Recipe& recipe) { return recipe.adapter.rank > 0 || !recipe.adapter.start.empty(); }
 
 Result<Adapter> adapter_of(const Recipe& recipe, const ParameterList& list) {
   std::vector<float> values;
@@ -87,7 +85,7 @@ Json experts_json(const std::vector<std::vector<int64_t>>& tokens) {
 
 Result<JobMemory> Job::plan(const Recipe& recipe, const llama4::Config& config) {
   const ParameterList list = ParameterList::of(config);
-  const bool frozen = trains_adapter(recipe);
+  const bool frozen = recipe.trains_adapter();
   JobMemory memory;
   memory.weights = Workbench::bytes(list, frozen);
   std::vector<TrainedTensor> tensors;
@@ -294,16 +292,8 @@ Result<std::string> Job::keep_batches(const LessonResult& lesson) const {
   fs::create_directories(path("trouble"), problem);
   std::string first;
   for (size_t index = 0; index < lesson.batches.size(); ++index) {
-    const Batch& batch = lesson.batches[index];
-    const tensor::Shape shape = {batch.rows, batch.length};
-    const auto tensor = [&](std::string_view name, const std::vector<int32_t>& numbers) {
-      return checkpoint::TensorToWrite{name, {tensor::DType::kI32, shape, std::as_bytes(std::span(numbers))}};
-    };
-    const checkpoint::TensorToWrite tensors[] = {tensor("tokens", batch.tokens), tensor("targets", batch.targets),
-                                                 tensor("positions", batch.positions),
-                                                 tensor("document", batch.documents)};
     const std::string file = path("trouble") / fmt::format("step-{}-batch-{}.safetensors", state_.step + 1, index);
-    TRY_VOID(checkpoint::write_safetensors(file, tensors));
+    TRY_VOID(write_batch(file, lesson.batches[index]));
     if (first.empty()) first = file;
   }
   return first;
@@ -339,7 +329,7 @@ void Job::report(const LessonResult& lesson, double norm, double rate, double se
       .tokens_per_s = static_cast<double>(lesson.tokens) / seconds,
       .imbalance = use_.worst_imbalance(),
       .seconds_left = seconds_ / static_cast<double>(steps_run_) * static_cast<double>(steps_ - state_.step)};
-  report.gflop_s = report.tokens_per_s * operations_per_token(*parts_.config, trains_adapter(recipe_)) / 1e9;
+  report.gflop_s = report.tokens_per_s * operations_per_token(*parts_.config, recipe_.trains_adapter()) / 1e9;
   Json line = {{"event", "step"},
                {"step", report.step},
                {"epoch", report.epoch},

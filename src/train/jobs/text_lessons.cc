@@ -43,11 +43,11 @@ TokenTotals TextLessons::totals() const { return store_.totals(); }
 
 // The loss is the mean over all targets of the step.
 Result<LessonResult> TextLessons::learn(Pass* pass, DataPosition* position, double) {
-  LessonResult sum;
-  for (int64_t index = 0; index < recipe_.data.accumulate; ++index) sum.batches.push_back(train_.next(position));
-  const std::vector<Batch> batches = sum.batches;
+  std::vector<Batch> batches;
+  for (int64_t index = 0; index < recipe_.data.accumulate; ++index) batches.push_back(train_.next(position));
   const auto targets = static_cast<double>(all_targets(batches));
   const double of_batches = 1.0 / static_cast<double>(batches.size());
+  LessonResult sum;
   for (const Batch& batch : batches) {
     const std::vector<float> weights(static_cast<size_t>(batch.count()), static_cast<float>(1 / targets));
     const PassResult result = pass->run(batch, {.balance_weight = static_cast<float>(recipe_.balance.aux * of_batches),
@@ -56,6 +56,7 @@ Result<LessonResult> TextLessons::learn(Pass* pass, DataPosition* position, doub
     add_result(result, batch, {static_cast<double>(result.targets) / targets, of_batches}, &sum);
   }
   sum.loss = sum.cross_entropy + recipe_.balance.aux * sum.balance + recipe_.balance.z * sum.z;
+  sum.batches = std::move(batches);
   return sum;
 }
 

@@ -145,20 +145,6 @@ Result<void> check(const Recipe& recipe, const std::string& source) {
   return {};
 }
 
-// A basic string on one line.
-std::string toml_text(const std::string& text) {
-  std::string quoted = "\"";
-  for (const char letter : text) {
-    if (letter == '"' || letter == '\\')
-      quoted += std::string("\\") + letter;
-    else if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f)
-      quoted += fmt::format("\\u{:04x}", static_cast<unsigned char>(letter));
-    else
-      quoted += letter;
-  }
-  return quoted + "\"";
-}
-
 struct Writer {
   std::string operator()(const TextField& field) const { return toml_text(*field.value); }
   std::string operator()(const ListField& field) const {

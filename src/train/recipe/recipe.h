@@ -113,6 +113,8 @@ struct Recipe {
   CheckpointRecipe checkpoint;
   EvaluateRecipe evaluate;
   WatchRecipe watch;
+
+  bool trains_adapter() const { return adapter.rank > 0 || !adapter.start.empty(); }
 };
 
 // `source` names the text in errors. `settings`, "optimiser.rate=1e-4", go before what the text says; a value that is
