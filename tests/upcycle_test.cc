@@ -85,6 +85,18 @@ TEST_F(Upcycle, SlicesCarryWhatTheSharedExpertLacks) {
   RecordProperty("noise", std::to_string(noise));
 }
 
+// The more neurons are kept, the nearer; with all of them it is the dense model.
+TEST_F(Upcycle, LayersWithoutExpertsKeepTheStrongestNeurons) {
+  const Json config = Json::parse(read_text_file(dense() + "/config.json").value());
+  const auto neurons = config["intermediate_size"].get<int64_t>();
+  std::vector<double> distances;
+  for (const int64_t kept : {neurons / 4, neurons * 3 / 4, neurons})
+    distances.push_back(distance(make({"--mlp-width", std::to_string(kept), "--nope-every", "0", "--moe-every", "2"})));
+  EXPECT_GT(distances[0], distances[1]);
+  EXPECT_GT(distances[1], 1e-3);
+  EXPECT_LT(distances[2], 2e-6);
+}
+
 TEST_F(Upcycle, WritesAConfigurationThatSaysWhatWasAsked) {
   const std::string out =
       make({"--nope-every", "2", "--chunk", "32", "--qk-norm", "--top-k", "2", "--expert-width", "24"});
@@ -111,6 +123,7 @@ TEST_F(Upcycle, RefusesWhatMakesNoModel) {
   expect("--top-k: expected 1 to 2", {dense(), out, "--experts", "2", "--top-k", "3"});
   expect("--layers: expected 0 to", {dense(), out, "--layers", "0,99"});
   expect("--expert-width", {dense(), out, "--expert-width", "99999999"});
+  expect("--mlp-width: expected 0 to", {dense(), out, "--mlp-width", "99999999"});
   expect("expected another folder", {dense(), dense()});
   expect("nowhere", {scratch_.path("nowhere"), out});
 }

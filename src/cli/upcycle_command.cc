@@ -67,6 +67,8 @@ void add_upcycle_command(CLI::App& program, Action* chosen) {
   command.add_option("--experts", wishes.experts, "routed experts of a layer")->capture_default_str();
   command.add_option("--expert-width", wishes.expert_width, "inner width of routed and shared experts; 0: of the MLP")
       ->capture_default_str();
+  command.add_option("--mlp-width", wishes.mlp_width, "neurons that layers without experts keep; 0: all")
+      ->capture_default_str();
   command.add_option("--experts-from", options->start, "what routed experts begin as")
       ->check(CLI::IsMember({"slices", "noise"}))
       ->capture_default_str();

@@ -114,7 +114,7 @@ Result<UpcycleReport> upcycle(const checkpoint::Checkpoint& dense, const llama4:
   report.active_parameters = report.parameters - moe_layers *
                                                      (target.config.experts - target.config.experts_per_token) * 3 *
                                                      target.config.width * target.config.expert_width;
-  report.is_exact = target.config.expert_width >= config.dense_width;
+  report.is_exact = target.config.expert_width >= config.dense_width && target.config.dense_width >= config.dense_width;
   return report;
 }
 

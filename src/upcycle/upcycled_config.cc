@@ -45,6 +45,8 @@ Result<void> check_wishes(const llama4::Config& dense, const UpcycleWishes& wish
   const int64_t most_width = 64 * dense.dense_width;
   if (wishes.expert_width < 0 || wishes.expert_width > most_width)
     return out_of("--expert-width", 0, most_width, wishes.expert_width);
+  if (wishes.mlp_width < 0 || wishes.mlp_width > dense.dense_width)
+    return out_of("--mlp-width", 0, dense.dense_width, wishes.mlp_width);
   const int64_t kept = wishes.layers.empty() ? layers : static_cast<int64_t>(wishes.layers.size());
   if (wishes.moe_every < 1 || wishes.moe_every > kept) return out_of("--moe-every", 1, kept, wishes.moe_every);
   if (wishes.nope_every < 0) return out_of("--nope-every", 0, kept, wishes.nope_every);
@@ -80,7 +82,7 @@ Json config_json(const llama4::Config& dense, const UpcycleWishes& wishes, const
                {"num_key_value_heads", dense.kv_heads},
                {"head_dim", dense.head_width},
                {"intermediate_size", wishes.expert_width > 0 ? wishes.expert_width : dense.dense_width},
-               {"intermediate_size_mlp", dense.dense_width},
+               {"intermediate_size_mlp", wishes.mlp_width > 0 ? wishes.mlp_width : dense.dense_width},
                {"hidden_act", "silu"},
                {"max_position_embeddings", dense.context},
                {"rms_norm_eps", dense.norm_epsilon},

@@ -34,6 +34,27 @@ class DenseMlp {
   size_t neurons_, width_;
 };
 
+DenseMlp mlp_of(const DenseWeights& dense, const train::MlpParameters& from) {
+  return {dense.of(from.gate), dense.of(from.up), dense.of(from.down), dense.config->dense_width};
+}
+
+// An MLP of these neurons; `noise` gives the numbers in front of fresh ones.
+void take_neurons(const train::MlpParameters& to, const DenseMlp& mlp, std::span<const int64_t> neurons,
+                  const std::function<float()>& noise, const Take& take) {
+  const size_t width = mlp.width(), inner = neurons.size();
+  std::vector<float> gate(inner * width), up(inner * width), down(width * inner);
+  for (size_t neuron = 0; neuron < inner; ++neuron)
+    for (size_t column = 0; column < width; ++column) {
+      const int64_t from = neurons[neuron];
+      gate[neuron * width + column] = from == kFresh ? noise() : mlp.gate(from, column);
+      up[neuron * width + column] = from == kFresh ? noise() : mlp.up(from, column);
+      down[column * inner + neuron] = from == kFresh ? 0 : mlp.down(from, column);
+    }
+  take(to.gate, gate);
+  take(to.up, up);
+  take(to.down, down);
+}
+
 }  // namespace
 
 std::span<const float> DenseWeights::of(size_t parameter) const {
@@ -66,11 +87,11 @@ void UpcycledWeights::each(const std::function<void(const train::Parameter&, std
     take(layer.to.feed_forward_norm, dense_.of(layer.from.feed_forward_norm));
     if (layer.plan.moe) {
       experts(layer, take);
-      continue;
+    } else {
+      const DenseMlp mlp = mlp_of(dense_, layer.from.mlp);
+      const NeuronPlan kept = plan_neurons(mlp.strengths(), 0, config_.dense_width);
+      take_neurons(layer.to.mlp, mlp, kept.shared, nullptr, take);  // none is fresh
     }
-    take(layer.to.mlp.gate, dense_.of(layer.from.mlp.gate));
-    take(layer.to.mlp.up, dense_.of(layer.from.mlp.up));
-    take(layer.to.mlp.down, dense_.of(layer.from.mlp.down));
   }
   take(target_.final_norm, dense_.of(list.final_norm));
   if (target_.head != target_.embedding) take(target_.head, dense_.of(list.head));
@@ -98,8 +119,7 @@ std::vector<float> UpcycledWeights::interleaved(std::span<const float> matrix, i
 }
 
 void UpcycledWeights::experts(const Layer& layer, const Take& take) const {
-  const DenseMlp mlp(dense_.of(layer.from.mlp.gate), dense_.of(layer.from.mlp.up), dense_.of(layer.from.mlp.down),
-                     dense_.config->dense_width);
+  const DenseMlp mlp = mlp_of(dense_, layer.from.mlp);
   NeuronPlan plan = plan_neurons(mlp.strengths(), wishes_.experts, config_.expert_width);
   if (wishes_.start == ExpertStart::kNoise)
     for (std::vector<int64_t>& slice : plan.experts) std::ranges::fill(slice, kFresh);
@@ -115,17 +135,7 @@ void UpcycledWeights::experts(const Layer& layer, const Take& take) const {
     number = static_cast<float>(kRouterNoise / std::sqrt(static_cast<double>(width)) * numbers.normal());
   take(layer.to.router, router);
 
-  std::vector<float> gate(inner * width), up(inner * width), down(width * inner);
-  for (size_t neuron = 0; neuron < inner; ++neuron)
-    for (size_t column = 0; column < width; ++column) {
-      const int64_t from = plan.shared[neuron];
-      gate[neuron * width + column] = from == kFresh ? noise() : mlp.gate(from, column);
-      up[neuron * width + column] = from == kFresh ? noise() : mlp.up(from, column);
-      down[column * inner + neuron] = from == kFresh ? 0 : mlp.down(from, column);
-    }
-  take(layer.to.mlp.gate, gate);
-  take(layer.to.mlp.up, up);
-  take(layer.to.mlp.down, down);
+  take_neurons(layer.to.mlp, mlp, plan.shared, noise, take);
 
   // Inputs first: [E, D, 2 F], gate before up; [E, F, D].
   std::vector<float> gate_up(plan.experts.size() * width * 2 * inner), downs(plan.experts.size() * inner * width);

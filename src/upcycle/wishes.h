@@ -19,6 +19,7 @@ struct UpcycleWishes {
   int64_t experts = 16;           // E
   int64_t expert_width = 0;       // F of routed and shared experts; 0: that of the dense MLP
   int64_t experts_per_token = 1;  // K
+  int64_t mlp_width = 0;          // neurons that layers without experts keep, the strongest; 0: all
   ExpertStart start = ExpertStart::kSlices;
   int64_t moe_every = 1;                       // every so manieth layer has experts, the others keep their MLP
   int64_t nope_every = 4;                      // every so manieth layer is without rotation; 0: none
