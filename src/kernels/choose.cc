@@ -37,7 +37,7 @@ std::vector<Choice> choices() {
               &avx2::kAttendKernels,
               &avx2::kRowKernels,
               &avx2::kTowerKernels,
-              {avx2::product_kernel, avx2::fine_product_kernel, avx2::fine_product_kernel}}},
+              {avx2::product_kernel, avx2::product_kernel, avx2::product_kernel}}},
       {"avxvnni", cpu.avx_vnni,
        Target{"avxvnni",
               &avx2::kFloatKernels,
@@ -103,8 +103,7 @@ Result<std::unique_ptr<Trainer>> make_trainer(std::string_view name, int threads
                  fmt::join(available, ", "), name);
   if (wanted == "avx2" || wanted == "avxvnni")
     return std::make_unique<VectorTrainer>("avx2", avx2::kTrainingKernels, nullptr, threads);
-  if (wanted == "avx512")
-    return std::make_unique<VectorTrainer>("avx512", avx512::kTrainingKernels, nullptr, threads);
+  if (wanted == "avx512") return std::make_unique<VectorTrainer>("avx512", avx512::kTrainingKernels, nullptr, threads);
   if (wanted == "amx")
     return std::make_unique<VectorTrainer>("amx", avx512::kTrainingKernels, &amx::kRoundedProducts, threads);
   return std::make_unique<ReferenceTrainer>(threads);

@@ -117,9 +117,8 @@ static void multiply_outputs(const ProductPiece& piece, const Format& format, co
 template <typename Format>
 static void multiply_grouped_rows(const ProductPiece& piece) {
   const Format format;
-  const int64_t run = (piece.outputs + avx512::kOutputs - 1) / avx512::kOutputs;
-  for (int64_t step = 0; step < run; ++step) {
-    const avx512::OutputLanes lanes(piece, run, step);
+  for (int64_t step = 0; step < avx512::OutputLanes::steps(piece); ++step) {
+    const avx512::OutputLanes lanes(piece, step);
     for (int64_t token = 0; token < piece.tokens;) {
       const GroupedRow* x = reinterpret_cast<const GroupedRow*>(piece.x) + token * (piece.inputs / kGrouped);
       float* y = piece.y + token * piece.y_stride;

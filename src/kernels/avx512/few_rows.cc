@@ -403,9 +403,8 @@ void multiply_outputs(const ProductPiece& piece, const OutputLanes& lanes) {
 template <typename Format, typename Block, int kTerms>
 bool multiply(const ProductPiece& piece) {
   constexpr int64_t kTokens = 4 / kTerms;
-  const int64_t run = (piece.outputs + kOutputs - 1) / kOutputs;
-  for (int64_t step = 0; step < run; ++step) {
-    const OutputLanes lanes(piece, run, step);
+  for (int64_t step = 0; step < OutputLanes::steps(piece); ++step) {
+    const OutputLanes lanes(piece, step);
     for (int64_t token = 0; token < piece.tokens; token += kTokens) {
       ProductPiece part = piece;
       part.x = piece.x + static_cast<size_t>(token * kTerms * (piece.inputs / kBlock)) * sizeof(Block);

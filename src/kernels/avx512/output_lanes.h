@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Sixteen outputs that meet a few tokens in one step, one a lane: where their weights lie, and how what was found for
-// each of them becomes lanes. Static: each target has its own code.
+// Sixteen outputs that meet a few tokens in one step, one a lane: how their weights are loaded, and how what was found
+// for each of them becomes lanes. Static: each target has its own code.
 
 #include <immintrin.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/vector/product.h"
+#include "kernels/vector/output_walk.h"
 
 namespace paddock::kernels::avx512 {
 
@@ -57,32 +56,9 @@ static inline __m512i add_quads(__m512i a, __m512i b, __m512i c, __m512i d) {
 // Where parts[i] holds four sums of each of the outputs i, i + 4, i + 8 and i + 12: lane i is the sum of output i.
 static inline __m512i add_up(const __m512i (&parts)[4]) { return add_quads(parts[0], parts[1], parts[2], parts[3]); }
 
-// The outputs of one step. Where a run is short its beginning would be missed too often: lanes are neighbouring rows,
-// and asking one step ahead asks in the order of memory, into the next piece too. Else each lane walks through its own
-// run of `run` rows, which are one stream of memory: sixteen streams are few enough for the processor's prefetcher.
-// Where all runs begin at the same place of a page, they would share one set of the first cache: then each begins a row
-// further on and ends with its first.
-struct OutputLanes {
-  alignas(64) int32_t outputs[kOutputs];
-  int64_t ahead = 576;  // bytes of a row that are asked for before they are needed
-  OutputLanes(const ProductPiece& piece, int64_t run, int64_t step) {
-    constexpr size_t kShortRun = 8192;  // bytes
-    if (static_cast<size_t>(run) * piece.row_stride < kShortRun) {
-      ahead = kOutputs * static_cast<int64_t>(piece.row_stride);
-      for (int64_t lane = 0; lane < kOutputs; ++lane) outputs[lane] = static_cast<int32_t>(step * kOutputs + lane);
-      return;
-    }
-    const bool turned = static_cast<size_t>(run) * piece.row_stride % 2048 == 0;
-    for (int64_t lane = 0; lane < kOutputs; ++lane)
-      outputs[lane] = static_cast<int32_t>(lane * run + (turned ? (step + lane) % run : step));
-  }
+struct OutputLanes : OutputWalk<kOutputs> {
+  using OutputWalk::OutputWalk;
 
-  // What is beyond the piece repeats its last output.
-  void find_rows(const ProductPiece& piece, const std::byte* (&rows)[kOutputs]) const {
-    for (int64_t lane = 0; lane < kOutputs; ++lane)
-      rows[lane] =
-          piece.weights + static_cast<size_t>(std::min<int64_t>(outputs[lane], piece.outputs - 1)) * piece.row_stride;
-  }
   // y (+)= scales * values, of a token whose y begins there.
   void write(const ProductPiece& piece, __m512 values, float* y) const {
     const __m512i lanes = _mm512_load_si512(outputs);

@@ -51,7 +51,7 @@ struct ProductKernel {
 };
 
 // Null where the target has none for the format. Call what they return only where the processor has the features.
-// Fine kernels round activations to sixteen bits instead of eight.
+// Fine kernels round activations to sixteen bits instead of eight, as all of avx2 without VNNI do.
 namespace amx {
 const ProductKernel* product_kernel(tensor::DType dtype);  // tiles
 const ProductKernel* head_kernel(tensor::DType dtype);     // for the few rows of which logits are wanted
@@ -61,8 +61,7 @@ const ProductKernel* product_kernel(tensor::DType dtype);  // int8, VNNI
 const ProductKernel* fine_product_kernel(tensor::DType dtype);
 }  // namespace avx512
 namespace avx2 {
-const ProductKernel* product_kernel(tensor::DType dtype);  // int8
-const ProductKernel* fine_product_kernel(tensor::DType dtype);
+const ProductKernel* product_kernel(tensor::DType dtype);       // int16
 const ProductKernel* vnni_product_kernel(tensor::DType dtype);  // int8, AVX-VNNI
 const ProductKernel* fine_vnni_product_kernel(tensor::DType dtype);
 }  // namespace avx2

@@ -121,6 +121,8 @@ class ProductTest : public testing::TestWithParam<std::string> {
           bound += w * largest / (2 * 127 * 16);
         else if (path.find("bf16") != std::string::npos)
           bound += product * (in_three_terms ? 0x1p-23 : 0x1.02p-8);
+        else if (path.find("int16") != std::string::npos)
+          bound += w * largest / 65534;
         else
           bound += w * largest / 254;
       }
