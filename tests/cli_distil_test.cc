@@ -158,6 +158,44 @@ TEST_F(CliDistil, OnlyTheAssistantIsTaught) {
   EXPECT_EQ(taught, expected);
 }
 
+// Another chat template, and another name for a special token: what the teacher says of the answer is the same, and
+// lies beside what the student reads.
+TEST_F(CliDistil, TheStudentMayHaveAFormOfItsOwn) {
+  const std::string student = scratch_.path("student");
+  std::filesystem::copy(teacher_model(), student);
+  scratch_.write("student/chat_template.jinja",
+                 "{% for message in messages %}{{ message.role }}: {{ message.content }}{% if message.role == "
+                 "'assistant' %}<|eot|>{% endif %}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}");
+  const std::string file = scratch_.write(
+      "chats.jsonl", R"({"messages":[{"role":"user","content":"Hello"},{"role":"assistant","content":"Good day"}]})");
+  const auto arguments = [&](const std::string& out) {
+    return Arguments{"distil", "record", teacher_model(), "--out", out, "--messages", file, "--top-k", "3"};
+  };
+  const std::string heard = scratch_.path("heard"), told = scratch_.path("told");
+  Arguments for_student = arguments(told);
+  for_student.insert(for_student.end(), {"--student", student, "--json"});
+  EXPECT_EQ(run_program(arguments(heard)).status, 0);
+  run_json(for_student);
+  const distil::Document first = open_record(heard).read(0).value(), second = open_record(told).read(0).value();
+  EXPECT_EQ(second.ids, first.ids);
+  EXPECT_EQ(second.logprobs, first.logprobs);
+  EXPECT_EQ(second.following, first.following);
+  EXPECT_NE(second.tokens, first.tokens);
+  ASSERT_EQ(second.places.size(), first.places.size());
+  for (size_t row = 0; row < first.places.size(); ++row)
+    EXPECT_EQ(second.tokens[static_cast<size_t>(second.places[row]) + 1],
+              first.tokens[static_cast<size_t>(first.places[row]) + 1]);
+
+  scratch_.write("student/chat_template.jinja",
+                 "{% for message in messages %}{{ message.role }}: {{ message.content | upper }}{% if message.role == "
+                 "'assistant' %}<|eot|>{% endif %}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}");
+  Arguments shouting = arguments(scratch_.path("refused"));
+  shouting.insert(shouting.end(), {"--student", student});
+  const Ran refused = run_program(shouting);
+  EXPECT_EQ(refused.status, 2) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("expected the assistant's tokens to be the same to teacher and student"));
+}
+
 TEST_F(CliDistil, TheTeacherWritesAnswers) {
   const std::string file = scratch_.write("prompts.jsonl", R"({"messages":[{"role":"user","content":"Hello"}]})"
                                                            "\n"

@@ -27,7 +27,8 @@ constexpr const char* kRecordExamples = R"(Examples:
   paddock distil record teacher.gguf --out record/ --prompts questions.jsonl --answers 4 --max-tokens 256 --temperature 0.8
 
 A student reads the same tokens, so that it must have the teacher's tokenizer; one with another tokenizer can learn from
-the texts alone, which --prompts writes. Interrupted by whatever means, the same command goes on where it was.)";
+the texts alone, which --prompts writes. --student is for one whose chat template and names of special tokens are others.
+Interrupted by whatever means, the same command goes on where it was.)";
 
 constexpr int64_t kDefaultShard = int64_t{256} << 20;
 constexpr size_t kTextsAtOnce = 64;
@@ -37,7 +38,7 @@ struct RecordOptions {
   ModelOptions model;
   Verbosity verbosity;
   PromptOptions encoding;
-  std::string out, messages, prompts;
+  std::string out, messages, prompts, student;
   std::vector<std::string> texts;
   int64_t kept = 32, length = 512, shard_bytes = kDefaultShard;
   int64_t answers = 1, max_tokens = 256;
@@ -48,9 +49,11 @@ struct RecordOptions {
   bool writes_answers() const { return !prompts.empty(); }
 };
 
-Result<std::unique_ptr<DistilTexts>> open_texts(const RecordOptions& options, const OpenModel& open) {
+// `student`: null where it reads what the teacher reads.
+Result<std::unique_ptr<DistilTexts>> open_texts(const RecordOptions& options, const OpenModel& open,
+                                                const OpenModel* student) {
   if (!options.texts.empty()) return plain_texts(options.texts, open, options.encoding, options.length);
-  if (!options.messages.empty()) return conversations(options.messages, open, options.length);
+  if (!options.messages.empty()) return conversations(options.messages, open, student, options.length);
   return prompts(options.prompts, open, options.encoding, options.length, options.answers);
 }
 
@@ -62,6 +65,8 @@ Result<std::string> recipe_of(const RecordOptions& options, const distil::Text& 
                                                                      : std::vector{options.prompts};
   std::string first_text;
   for (const int32_t token : first.tokens) first_text += fmt::format("{} ", token);
+  if (first.student)
+    for (const int32_t token : first.student->tokens) first_text += fmt::format("{} ", token);
   // What people choose comes first: the first difference is the one that is told.
   Json recipe = {{"source", !options.texts.empty()      ? "text"
                             : !options.messages.empty() ? "messages"
@@ -183,6 +188,25 @@ Result<void> tell_result(const RecordOptions& options, const distil::RecordWrite
   return print(json.dump() + "\n");
 }
 
+// Where the student reads another form of the conversations. Its tokens have to be the teacher's but for the names of
+// special ones: the same ids are told to both.
+Result<std::optional<OpenModel>> open_student(const RecordOptions& options, const OpenModel& open) {
+  if (options.student.empty()) return std::nullopt;
+  OpenModel student = TRY(open_model(options.student));
+  const text::Tokenizer &of_teacher = *open.text.tokenizer,
+                        &of_student = *TRY(require_tokenizer(student.text, student.path));
+  if (of_teacher.vocab_size() != of_student.vocab_size())
+    return error(ErrorCode::kInvalidArgument, "{}: expected the teacher's vocabulary of {} tokens, found {}",
+                 student.path, of_teacher.vocab_size(), of_student.vocab_size());
+  for (int32_t id = 0; id < of_teacher.vocab_size(); ++id)
+    if (of_teacher.is_special(id) != of_student.is_special(id) ||
+        (!of_teacher.is_special(id) && of_teacher.token_bytes(id) != of_student.token_bytes(id)))
+      return error(ErrorCode::kInvalidArgument,
+                   "{}: expected token {} to be the teacher's, found another; only special tokens may have other names",
+                   student.path, id);
+  return student;
+}
+
 Result<void> check_record_options(const RecordOptions& options, const OpenModel& open) {
   if (options.kept > open.config.vocabulary)
     return error(ErrorCode::kInvalidArgument, "--top-k: expected at most the vocabulary of {}, found {}",
@@ -226,14 +250,15 @@ Result<void> record(const RecordOptions& options) {
   OpenModel open = TRY(open_model(options.model.model));
   const text::Tokenizer* tokenizer = TRY(require_tokenizer(open.text, open.path));
   TRY_VOID(check_record_options(options, open));
-  const auto texts = TRY(open_texts(options, open));
+  const std::optional<OpenModel> student = TRY(open_student(options, open));
+  const auto texts = TRY(open_texts(options, open, student ? &*student : nullptr));
   std::optional<distil::Text> first = TRY(texts->next());
   if (!first)
     return error(ErrorCode::kInvalidArgument, "{}: expected at least one text to record, found none", options.out);
   const distil::RecordFacts facts{
       .teacher_name = std::filesystem::path(open.path).lexically_normal().filename().string(),
       .teacher = llama4::identity_of(open.checkpoint, open.config, *machine),
-      .tokenizer = text::identity_of(*tokenizer),
+      .tokenizer = text::identity_of(student ? *student->text.tokenizer : *tokenizer),
       .vocabulary = open.config.vocabulary,
       .kept = options.kept};
   const std::string recipe = TRY(recipe_of(options, *first));
@@ -279,6 +304,11 @@ void add_distil_record(CLI::App& distil, Action* chosen) {
   auto* prompts = command.add_option(
       "--prompts", options->prompts,
       "a file with {\"messages\": [...]} or {\"prompt\": \"...\"} in each line; the teacher answers");
+  command
+      .add_option("--student", options->student,
+                  "a checkpoint whose chat template writes the conversations that are stored, where it is not the "
+                  "teacher's; the same tokens are taught")
+      ->needs(messages);
   texts->excludes(messages)->excludes(prompts);
   messages->excludes(prompts);
   const CLI::Range positive(int64_t{1}, int64_t{1} << 40);

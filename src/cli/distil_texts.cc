@@ -92,37 +92,79 @@ class JsonLines {
   int64_t number_ = 0;
 };
 
+// How a model reads conversations.
+class Reader {
+ public:
+  static Result<Reader> open(const OpenModel& model) { return Reader(model, TRY(read_chat_template(model.text))); }
+
+  Result<distil::Telling> read(const Json& conversation, const std::string& place) const {
+    auto [tokens, said_in] =
+        TRY(text::teach_conversation(template_, *model_->text.tokenizer, model_->stop_tokens, conversation, place));
+    if (tokens.empty()) return error(ErrorCode::kBadFile, "{}: expected a conversation with text, found none", place);
+    std::vector<bool> taught;
+    for (size_t token = 0; token < tokens.size(); ++token) taught.push_back(said_in[token] >= 0);
+    return distil::Telling{std::move(tokens), std::move(taught)};
+  }
+
+ private:
+  Reader(const OpenModel& model, text::ChatTemplate chat_template)
+      : model_(&model), template_(std::move(chat_template)) {}
+
+  const OpenModel* model_;
+  text::ChatTemplate template_;
+};
+
+// Ends before what is beyond `length` tokens.
+bool cut_at(distil::Telling* telling, size_t length) {
+  if (telling->tokens.size() <= length) return false;
+  telling->tokens.resize(length);
+  telling->taught.resize(length);
+  return true;
+}
+
+// Ends behind `count` taught tokens.
+void cut_behind(distil::Telling* telling, size_t count) {
+  size_t length = 1;
+  for (size_t left = count; length < telling->tokens.size() && left > 0; ++length) left -= telling->taught[length];
+  cut_at(telling, length);
+}
+
 class Conversations : public DistilTexts {
  public:
-  Conversations(MappedFile file, text::ChatTemplate chat_template, const OpenModel& open, int64_t length)
+  Conversations(MappedFile file, Reader teacher, std::optional<Reader> student, int64_t length)
       : lines_(std::move(file)),
-        template_(std::move(chat_template)),
-        open_(open),
+        teacher_(std::move(teacher)),
+        student_(std::move(student)),
         length_(static_cast<size_t>(length)) {}
 
   Result<std::optional<distil::Text>> next() override {
     const std::optional<Json> line = TRY(lines_.next());
     if (!line) return std::nullopt;
     const Json whole = line->is_array() ? Json{{"messages", *line}} : *line;
-    auto [tokens, said_in] =
-        TRY(text::teach_conversation(template_, *open_.text.tokenizer, open_.stop_tokens, whole, lines_.place()));
-    if (tokens.empty())
-      return error(ErrorCode::kBadFile, "{}: expected a conversation with text, found none", lines_.place());
-    if (tokens.size() > length_) {
-      tokens.resize(length_);
-      ++cut_;
+    distil::Text text{TRY(teacher_.read(whole, lines_.place())), std::nullopt};
+    if (student_) text.student = TRY(student_->read(whole, lines_.place()));
+    if (student_ && text.taught_tokens() != text.student->taught_tokens())
+      return error(ErrorCode::kInvalidArgument,
+                   "{}: expected the assistant's tokens to be the same to teacher and student, found others; only the "
+                   "chat templates and the names of special tokens may differ",
+                   lines_.place());
+    bool was_cut = cut_at(&text, length_);
+    if (student_) {
+      was_cut |= cut_at(&*text.student, length_);
+      const size_t taught = std::min(text.taught_tokens().size(), text.student->taught_tokens().size());
+      cut_behind(&text, taught);
+      cut_behind(&*text.student, taught);
     }
-    std::vector<bool> taught;
-    for (size_t token = 0; token < tokens.size(); ++token) taught.push_back(said_in[token] >= 0);
-    return distil::Text{std::move(tokens), std::move(taught)};
+    cut_ += was_cut;
+    return text;
   }
   double share_read() const override { return lines_.share_read(); }
   int64_t cut() const override { return cut_; }
 
  private:
   JsonLines lines_;
-  text::ChatTemplate template_;
-  const OpenModel& open_;
+  Reader teacher_;
+  std::optional<Reader> student_;
   size_t length_;
   int64_t cut_ = 0;
 };
@@ -145,7 +187,7 @@ class Prompts : public DistilTexts {
       left_ = times_;
     }
     --left_;
-    return distil::Text{tokens_, std::vector<bool>(tokens_.size())};
+    return distil::Text{{tokens_, std::vector<bool>(tokens_.size())}, std::nullopt};
   }
   double share_read() const override { return lines_.share_read(); }
 
@@ -177,10 +219,12 @@ Result<std::unique_ptr<DistilTexts>> plain_texts(const std::vector<std::string>&
   return std::make_unique<PlainTexts>(std::move(mapped), open, encoding, length);
 }
 
-Result<std::unique_ptr<DistilTexts>> conversations(const std::string& file, const OpenModel& open, int64_t length) {
+Result<std::unique_ptr<DistilTexts>> conversations(const std::string& file, const OpenModel& open,
+                                                   const OpenModel* student, int64_t length) {
   MappedFile mapped = TRY(MappedFile::open(file));
-  text::ChatTemplate chat_template = TRY(read_chat_template(open.text));
-  return std::make_unique<Conversations>(std::move(mapped), std::move(chat_template), open, length);
+  std::optional<Reader> reader;
+  if (student != nullptr) reader = TRY(Reader::open(*student));
+  return std::make_unique<Conversations>(std::move(mapped), TRY(Reader::open(open)), std::move(reader), length);
 }
 
 Result<std::unique_ptr<DistilTexts>> prompts(const std::string& file, const OpenModel& open,

@@ -33,8 +33,10 @@ Result<std::unique_ptr<DistilTexts>> plain_texts(const std::vector<std::string>&
                                                  const PromptOptions& encoding, int64_t length);
 
 // Conversations, one in each line: {"messages": […]} and what templates know beside it. The assistant's tokens are
-// taught. Longer ones are cut.
-Result<std::unique_ptr<DistilTexts>> conversations(const std::string& file, const OpenModel& open, int64_t length);
+// taught. Longer ones are cut. `student` may be null; otherwise its template writes what it reads, and one under which
+// the taught tokens are others is refused.
+Result<std::unique_ptr<DistilTexts>> conversations(const std::string& file, const OpenModel& open,
+                                                   const OpenModel* student, int64_t length);
 
 // Prompts, one in each line: {"messages": […]} up to where the answer begins, or {"prompt": "text"}; each `times`
 // times one after another. Nothing is taught. Refused: those that leave no room for an answer.

@@ -12,13 +12,20 @@ namespace {
 constexpr int64_t kSequences = 4;  // of full length at once; of shorter ones more
 constexpr int64_t kLogitsBytes = int64_t{512} << 20;
 
+// The places whose logits predict taught tokens.
+std::vector<int32_t> places_of(const Telling& telling) {
+  CHECK(telling.tokens.size() == telling.taught.size());
+  std::vector<int32_t> places;
+  for (size_t token = 1; token < telling.tokens.size(); ++token)
+    if (telling.taught[token]) places.push_back(static_cast<int32_t>(token - 1));
+  return places;
+}
+
 // A document with room for what will be said.
 Document empty_document(const Text& text, int64_t kept) {
-  CHECK(text.tokens.size() == text.taught.size());
   Document document;
   document.tokens = text.tokens;
-  for (size_t token = 1; token < text.tokens.size(); ++token)
-    if (text.taught[token]) document.places.push_back(static_cast<int32_t>(token - 1));
+  document.places = places_of(text);
   const size_t rows = document.places.size();
   document.ids.resize(rows * static_cast<size_t>(kept));
   document.logprobs.resize(rows * static_cast<size_t>(kept));
@@ -28,6 +35,12 @@ Document empty_document(const Text& text, int64_t kept) {
 }
 
 }  // namespace
+
+std::vector<int32_t> Telling::taught_tokens() const {
+  std::vector<int32_t> said;
+  for (const int32_t place : places_of(*this)) said.push_back(tokens[static_cast<size_t>(place) + 1]);
+  return said;
+}
 
 llama4::MemoryWishes teacher_wishes(const llama4::Config& config, int64_t context, int64_t tokens,
                                     const llama4::CacheSettings& cache) {
@@ -83,6 +96,12 @@ Result<std::vector<Document>> Teacher::read(std::span<const Text> texts) {
           "for it (--cache f32)");
     std::erase_if(running, [](const auto& reading) { return reading->done > reading->document->places.back(); });
   }
+  for (size_t text = 0; text < texts.size(); ++text)
+    if (const std::optional<Telling>& student = texts[text].student) {
+      CHECK(student->taught_tokens() == texts[text].taught_tokens());
+      documents[text].tokens = student->tokens;
+      documents[text].places = places_of(*student);
+    }
   return documents;
 }
 

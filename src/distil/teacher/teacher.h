@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,9 +22,17 @@
 namespace paddock::distil {
 
 // Tokens, and which of them a student learns to say; the first cannot be learnt, as nothing predicts it.
-struct Text {
+struct Telling {
   std::vector<int32_t> tokens;
   std::vector<bool> taught;
+
+  std::vector<int32_t> taught_tokens() const;
+};
+
+// What the teacher reads, and what the student will read where it has a chat template of its own: the same taught
+// tokens, between others.
+struct Text : Telling {
+  std::optional<Telling> student;
 };
 
 class Teacher {
@@ -32,7 +41,8 @@ class Teacher {
   static Result<std::unique_ptr<Teacher>> create(const llama4::Model& model, const llama4::MemoryPlan& plan,
                                                  int64_t kept);
 
-  // Of each text what it is, whatever the others are. kUnsupported: logits that are not finite.
+  // Of each text what it is, whatever the others are, as the student reads it. kUnsupported: logits that are not
+  // finite.
   Result<std::vector<Document>> read(std::span<const Text> texts);
 
  private:
