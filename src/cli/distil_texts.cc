@@ -93,9 +93,11 @@ class JsonLines {
 };
 
 // How a model reads conversations.
-class Reader {
+class ConversationReader {
  public:
-  static Result<Reader> open(const OpenModel& model) { return Reader(model, TRY(read_chat_template(model.text))); }
+  static Result<ConversationReader> open(const OpenModel& model) {
+    return ConversationReader(model, TRY(read_chat_template(model.text)));
+  }
 
   Result<distil::Telling> read(const Json& conversation, const std::string& place) const {
     auto [tokens, said_in] =
@@ -107,7 +109,7 @@ class Reader {
   }
 
  private:
-  Reader(const OpenModel& model, text::ChatTemplate chat_template)
+  ConversationReader(const OpenModel& model, text::ChatTemplate chat_template)
       : model_(&model), template_(std::move(chat_template)) {}
 
   const OpenModel* model_;
@@ -131,7 +133,7 @@ void cut_behind(distil::Telling* telling, size_t count) {
 
 class Conversations : public DistilTexts {
  public:
-  Conversations(MappedFile file, Reader teacher, std::optional<Reader> student, int64_t length)
+  Conversations(MappedFile file, ConversationReader teacher, std::optional<ConversationReader> student, int64_t length)
       : lines_(std::move(file)),
         teacher_(std::move(teacher)),
         student_(std::move(student)),
@@ -163,8 +165,8 @@ class Conversations : public DistilTexts {
 
  private:
   JsonLines lines_;
-  Reader teacher_;
-  std::optional<Reader> student_;
+  ConversationReader teacher_;
+  std::optional<ConversationReader> student_;
   size_t length_;
   int64_t cut_ = 0;
 };
@@ -222,9 +224,10 @@ Result<std::unique_ptr<DistilTexts>> plain_texts(const std::vector<std::string>&
 Result<std::unique_ptr<DistilTexts>> conversations(const std::string& file, const OpenModel& open,
                                                    const OpenModel* student, int64_t length) {
   MappedFile mapped = TRY(MappedFile::open(file));
-  std::optional<Reader> reader;
-  if (student != nullptr) reader = TRY(Reader::open(*student));
-  return std::make_unique<Conversations>(std::move(mapped), TRY(Reader::open(open)), std::move(reader), length);
+  std::optional<ConversationReader> reader;
+  if (student != nullptr) reader = TRY(ConversationReader::open(*student));
+  return std::make_unique<Conversations>(std::move(mapped), TRY(ConversationReader::open(open)), std::move(reader),
+                                         length);
 }
 
 Result<std::unique_ptr<DistilTexts>> prompts(const std::string& file, const OpenModel& open,
