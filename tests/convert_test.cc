@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/mapped_file.h"
@@ -143,6 +144,26 @@ TEST_F(ConvertTest, SaysWhichTypesFellBack) {
   const Json plain = convert({model("tiny-scout"), scratch_.path("f.gguf"), "--type", "f16"});
   EXPECT_THAT(plain["replaced_types"], IsEmpty());
   EXPECT_THAT(plain["notes"].dump(), HasSubstr("llama.cpp takes for granted chunks of 8192"));
+}
+
+TEST_F(ConvertTest, TheHeadMayHaveATypeOfItsOwn) {
+  const auto types = [&](const std::string& head) {
+    const std::string file = scratch_.path("head.gguf");
+    Arguments arguments = {model("tiny-scout"), file, "--type", "q4_0", "--force"};
+    if (!head.empty()) arguments.insert(arguments.end(), {"--head-type", head});
+    convert(arguments);
+    std::map<std::string, tensor::DType> found;
+    const auto written = checkpoint::Checkpoint::open(file).value();
+    for (const checkpoint::NamedTensor& tensor : written.tensors()) found[tensor.name] = tensor.view.dtype;
+    return found;
+  };
+  auto usual = types(""), small = types("q4_0");
+  const std::string head = usual.contains("output.weight") ? "output.weight" : "token_embd.weight";
+  EXPECT_EQ(usual[head], tensor::DType::kQ8_0);  // for Q6_K, whose blocks do not divide rows of 64
+  EXPECT_EQ(small[head], tensor::DType::kQ4_0);
+  usual.erase(head);
+  small.erase(head);
+  EXPECT_EQ(small, usual);
 }
 
 TEST_F(ConvertTest, TokenizersTravel) {

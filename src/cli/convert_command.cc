@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kConvertExamples = R"(Examples:
   paddock convert folder/ model.gguf --type q4_k
+  paddock convert folder/ small.gguf --type q4_0 --head-type q4_0
   paddock convert model.gguf folder/ --type bf16
   paddock convert folder/ merged/ --adapter lora/
   paddock convert folder/ merged.gguf --type q8_0 --adapter lora/ --json
@@ -25,7 +26,7 @@ Types: f32, f16, bf16; for GGUF also q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1, q
 stay f32 in GGUF, and a few tensors that errors cost most take a finer type; docs/convert.md says which.)";
 
 struct ConvertOptions {
-  std::string model, out, format, type, name;
+  std::string model, out, format, type, head_type, name;
   std::vector<std::string> adapters;
   uint64_t shard_bytes = uint64_t{5} << 30;
   int threads = 0;
@@ -60,6 +61,19 @@ Result<tensor::DType> type_of(const ConvertOptions& options, const OpenModel& op
         "--type: expected f32, f16 or bf16 for a Hugging Face folder, found {}; write a GGUF file for the others",
         options.type);
   return *type;
+}
+
+// Missing: as `type` has it.
+Result<std::optional<tensor::DType>> head_type_of(const ConvertOptions& options, bool gguf) {
+  if (options.head_type.empty()) return std::nullopt;
+  if (!gguf)
+    return error(ErrorCode::kInvalidArgument,
+                 "--head-type: expected a GGUF file to write; all weights of a Hugging Face folder have one type");
+  const auto type = exporting::storage_type(options.head_type);
+  if (!type)
+    return error(ErrorCode::kInvalidArgument, "--head-type: expected one of those that --help lists, found {}",
+                 options.head_type);
+  return type;
 }
 
 Result<std::vector<exporting::AdapterBlock>> read_adapters(const ConvertOptions& options, const OpenModel& open) {
@@ -97,6 +111,7 @@ Result<void> convert(const ConvertOptions& options) {
   const bool gguf = TRY(wants_gguf(options));
   OpenModel open = TRY(open_model(options.model));
   const tensor::DType type = TRY(type_of(options, open, gguf));
+  const auto head_type = TRY(head_type_of(options, gguf));
   const auto adapters = TRY(read_adapters(options, open));
   // Weights are read and never multiplied: the plain machine leaves them where the file is mapped.
   const auto machine = TRY(kernels::make_machine("reference", 1, true));
@@ -105,6 +120,7 @@ Result<void> convert(const ConvertOptions& options) {
   const exporting::MergedSource source(loaded, adapters);
   const OutputWishes wishes{.out = options.out,
                             .type = type,
+                            .head = head_type,
                             .name = options.name,
                             .shard_bytes = options.shard_bytes,
                             .threads = options.threads,
@@ -125,6 +141,8 @@ void add_convert_command(CLI::App& program, Action* chosen) {
       ->check(CLI::IsMember({"gguf", "hf"}));
   command.add_option("--type", options->type,
                      "what weights are stored as; otherwise f32, f16 or bf16 as the model has it");
+  command.add_option("--head-type", options->head_type,
+                     "what the head of a GGUF file is stored as, or the embedding where it is the head");
   command.add_option("--adapter", options->adapters, "a PEFT adapter's folder whose updates are merged; repeat")
       ->allow_extra_args(false);
   command.add_option("--name", options->name, "what a GGUF file calls the model; otherwise the name of its folder");

@@ -155,7 +155,7 @@ Result<Converted> convert_to_gguf(const OpenModel& open, const exporting::ModelS
     return error(ErrorCode::kInvalidArgument,
                  "{}: expected a new file, found one; name another, or replace it with --force", wishes.out);
   Converted done;
-  const auto plan = exporting::plan_gguf(source, wishes.type);
+  const auto plan = exporting::plan_gguf(source, wishes.type, wishes.head);
   uint64_t bytes = 0;
   for (const exporting::GgufTensor& tensor : plan) {
     bytes += tensor::row_bytes(tensor.planned.dtype, tensor::count(tensor.planned.shape));

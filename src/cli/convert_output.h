@@ -2,6 +2,7 @@
 #pragma once
 // What paddock convert writes: a GGUF file or a Hugging Face folder, with all that belongs into it.
 
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -14,7 +15,8 @@ namespace paddock::cli {
 struct OutputWishes {
   std::string out;
   tensor::DType type = tensor::DType::kBF16;
-  std::string name;  // of the model, in a GGUF file; empty: that of its folder
+  std::optional<tensor::DType> head;  // of a GGUF file, where it is not what `type` makes it
+  std::string name;                   // of the model, in a GGUF file; empty: that of its folder
   uint64_t shard_bytes = 0;
   int threads = 0;
   bool replace = false, quiet = false;

@@ -13,7 +13,8 @@ namespace {
 
 class Planner {
  public:
-  Planner(const ModelSource& source, tensor::DType type) : source_(source), type_(type) {}
+  Planner(const ModelSource& source, tensor::DType type, std::optional<tensor::DType> head)
+      : source_(source), type_(type), head_(head) {}
 
   std::vector<GgufTensor> plan() {
     const train::ParameterList& list = source_.parameters();
@@ -59,7 +60,7 @@ class Planner {
 
   void add(std::string name, size_t parameter, Role role, From from = From::kAsItIs, int64_t heads = 0) {
     const tensor::Shape shape = shape_of(source_.parameters()[parameter].shape, from);
-    const tensor::DType wanted = type_for(type_, role);
+    const tensor::DType wanted = role == Role::kHead && head_ ? *head_ : type_for(type_, role);
     tensors_.push_back({.planned = {std::move(name), fitting_type(wanted, shape.back()), shape},
                         .from = from,
                         .parameter = parameter,
@@ -69,13 +70,14 @@ class Planner {
 
   const ModelSource& source_;
   tensor::DType type_;
+  std::optional<tensor::DType> head_;
   std::vector<GgufTensor> tensors_;
 };
 
 }  // namespace
 
-std::vector<GgufTensor> plan_gguf(const ModelSource& source, tensor::DType type) {
-  return Planner(source, type).plan();
+std::vector<GgufTensor> plan_gguf(const ModelSource& source, tensor::DType type, std::optional<tensor::DType> head) {
+  return Planner(source, type, head).plan();
 }
 
 std::vector<float> rope_factors(const llama4::Config& config) {

@@ -2,6 +2,7 @@
 #pragma once
 // A model's tensors as llama.cpp names and lays them out.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,9 @@ struct GgufTensor {
   tensor::DType wanted = tensor::DType::kF32;  // before a type stood in for it
 };
 
-// In the order of layers. Norms and rotary factors are F32, other tensors what storage.h says.
-std::vector<GgufTensor> plan_gguf(const ModelSource& source, tensor::DType type);
+// In the order of layers. Norms and rotary factors are F32, other tensors what storage.h says, but for the head, or the
+// embedding where it is the head, where `head` is given.
+std::vector<GgufTensor> plan_gguf(const ModelSource& source, tensor::DType type, std::optional<tensor::DType> head);
 
 // [H / 2] by which the base's frequencies are divided; empty where all are 1.
 std::vector<float> rope_factors(const llama4::Config& config);
