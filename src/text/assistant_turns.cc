@@ -26,6 +26,36 @@ size_t common_length(const std::vector<TokenId>& one, const std::vector<TokenId>
   return static_cast<size_t>(std::ranges::mismatch(one, other).in1 - one.begin());
 }
 
+// Spans of the bytes [begin, end) of the text.
+RenderedText part_of(const RenderedText& rendered, size_t begin, size_t end) {
+  RenderedText part;
+  size_t at = 0;
+  for (const RenderedSpan& span : rendered) {
+    const size_t from = std::clamp(begin, at, at + span.text.size()), to = std::clamp(end, at, at + span.text.size());
+    if (from < to) part.push_back({span.text.substr(from - at, to - from), span.from_template});
+    at += span.text.size();
+  }
+  return part;
+}
+
+// Tokens of the text as a server that answers has them: what stands before an answer was encoded without it. `answers`
+// are the bytes where answers begin; those behind the text's end do not count.
+std::vector<TokenId> encode_apart(const Tokenizer& tokenizer, const RenderedText& rendered,
+                                  const std::vector<size_t>& answers) {
+  const size_t size = text_of(rendered).size();
+  std::vector<TokenId> tokens;
+  size_t from = 0;
+  const auto add_up_to = [&](size_t end) {
+    const std::vector<TokenId> more = tokenizer.encode(part_of(rendered, from, end));
+    tokens.insert(tokens.end(), more.begin(), more.end());
+    from = end;
+  };
+  for (const size_t answer : answers)
+    if (answer < size) add_up_to(answer);
+  add_up_to(size);
+  return tokens;
+}
+
 }  // namespace
 
 Result<TaughtConversation> teach_conversation(const ChatTemplate& chat_template, const Tokenizer& tokenizer,
@@ -39,25 +69,37 @@ Result<TaughtConversation> teach_conversation(const ChatTemplate& chat_template,
   const Json& messages = conversation.at("messages");
   const RenderedText whole = TRY(render(messages.size(), false));
   const std::string whole_text = text_of(whole);
-  TaughtConversation result;
-  result.tokens = tokenizer.encode(whole);
-  result.said_in.assign(result.tokens.size(), -1);
+  struct Turn {
+    size_t message;
+    RenderedText before, with;
+  };
+  std::vector<Turn> turns;
+  std::vector<size_t> answers;
   for (size_t index = 0; index < messages.size(); ++index) {
     if (messages[index].value("role", "") != "assistant") continue;
-    const RenderedText before = TRY(render(index, true)), with = TRY(render(index + 1, false));
-    if (!text_of(with).starts_with(text_of(before)) || !whole_text.starts_with(text_of(with)))
+    Turn turn{index, TRY(render(index, true)), TRY(render(index + 1, false))};
+    const std::string before = text_of(turn.before), with = text_of(turn.with);
+    if (!with.starts_with(before) || !whole_text.starts_with(with))
       return error(ErrorCode::kUnsupported,
                    "{}: message {}: expected a chat template that renders the beginning of a conversation as the "
                    "beginning of its text, so that the assistant's tokens are known; found one that does not",
                    source, index);
-    // Where the text goes on with what makes one token with its end, that token is the assistant's.
-    const size_t begin = common_length(result.tokens, tokenizer.encode(before));
-    const size_t behind = common_length(result.tokens, tokenizer.encode(with));
+    answers.push_back(before.size());
+    turns.push_back(std::move(turn));
+  }
+  TaughtConversation result;
+  result.tokens = encode_apart(tokenizer, whole, answers);
+  result.said_in.assign(result.tokens.size(), -1);
+  for (const Turn& turn : turns) {
+    const size_t begin = encode_apart(tokenizer, turn.before, answers).size();
+    // Where the text goes on with what makes one token with the turn's end, that token is the assistant's.
+    const size_t behind = common_length(result.tokens, encode_apart(tokenizer, turn.with, answers));
     size_t end = behind;
     while (end > begin && std::ranges::find(stop_tokens, result.tokens[end - 1]) == stop_tokens.end()) --end;
     if (end == begin) end = behind;  // no stop token: all of it is the turn
     std::fill(result.said_in.begin() + static_cast<std::ptrdiff_t>(begin),
-              result.said_in.begin() + static_cast<std::ptrdiff_t>(end), static_cast<int32_t>(index));
+              result.said_in.begin() + static_cast<std::ptrdiff_t>(std::max(begin, end)),
+              static_cast<int32_t>(turn.message));
   }
   return result;
 }

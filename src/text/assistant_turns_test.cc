@@ -55,6 +55,29 @@ class AssistantTurns : public testing::Test {
   TokenId eot_ = 0;
 };
 
+// Encoded with the answer, spaces before it would be cut in another way than without it, as a server reads them when it
+// begins to answer.
+TEST_F(AssistantTurns, BeginBehindTheTokensBehindWhichAServerBegins) {
+  const std::string source =
+      "{% for m in messages %}{{ m.role }}:   {{ m.content }}<|eot|>{% endfor %}{% if add_generation_prompt "
+      "%}assistant:   {% endif %}";
+  const auto talk = teach(source);
+  ASSERT_TRUE(talk) << talk.error().message;
+  const RenderedText asked = {{"user:   Hello<|eot|>assistant:   ", true}};
+  const std::vector<TokenId> expected = tokenizer_->encode(asked);
+  ASSERT_GT(talk->tokens.size(), expected.size());
+  EXPECT_EQ(std::vector(talk->tokens.begin(), talk->tokens.begin() + static_cast<std::ptrdiff_t>(expected.size())),
+            expected);
+  EXPECT_EQ(talk->said_in[expected.size() - 1], -1);
+  EXPECT_EQ(talk->said_in[expected.size()], 1);
+  EXPECT_THAT(taught(*talk), testing::ElementsAre("Good day<|eot|>", "\nWell<|eot|>"));
+  // The test would notice: in one piece the text is other tokens.
+  RenderedText whole = asked;
+  whole.front().text += "Good day";
+  const std::vector<TokenId> in_one = tokenizer_->encode(whole);
+  EXPECT_NE(std::vector(in_one.begin(), in_one.begin() + static_cast<std::ptrdiff_t>(expected.size())), expected);
+}
+
 TEST_F(AssistantTurns, AreTaughtWithTheirStopToken) {
   const auto talk = teach("");
   ASSERT_TRUE(talk) << talk.error().message;
