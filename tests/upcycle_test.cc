@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -37,10 +38,10 @@ class Upcycle : public testing::Test {
     return out;
   }
   // The length of the difference of logits, beside that of the logits.
-  static double distance(const std::string& upcycled) {
+  static double distance(const std::string& upcycled, const std::vector<int32_t>& tokens = some_tokens()) {
     const auto one = load(dense()), other = load(upcycled);
     if (!one || !other) return INFINITY;
-    const auto expected = all_logits(*one, some_tokens(), 60), found = all_logits(*other, some_tokens(), 60);
+    const auto expected = all_logits(*one, tokens, 60), found = all_logits(*other, tokens, 60);
     double all = 0, difference = 0;
     for (size_t row = 0; row < expected.size(); ++row)
       for (size_t token = 0; token < expected[row].size(); ++token) {
@@ -126,6 +127,32 @@ TEST_F(Upcycle, RefusesWhatMakesNoModel) {
   expect("--mlp-width: expected 0 to", {dense(), out, "--mlp-width", "99999999"});
   expect("expected another folder", {dense(), dense()});
   expect("nowhere", {scratch_.path("nowhere"), out});
+}
+
+// Neurons that answer on the text are kept, whatever their weights: on that text less is lost.
+TEST_F(Upcycle, ATextSaysWhichNeuronsAreStrong) {
+  const std::string speaking = scratch_.path("speaking");
+  std::filesystem::copy(dense(), speaking);
+  std::filesystem::copy(data_folder() / "text" / "tiny-scout" / "tokenizer.json", speaking + "/tokenizer.json");
+  std::string lines;
+  for (int line = 0; line < 12; ++line) lines += "The horse eats " + std::to_string(line) + " apples a day.\n";
+  const std::string text = scratch_.write("work.txt", lines);
+  const auto tokens = run_json({"tokenize", speaking, "--text", lines, "--json"})["ids"].get<std::vector<int32_t>>();
+  const auto lost = [&](const Arguments& more) {
+    const std::string out = scratch_.path("narrow" + std::to_string(more.size()));
+    Arguments arguments = {"upcycle", speaking,      out, "--experts",      "2",  "--dtype",      "f32", "--mlp-width",
+                           "60",      "--moe-every", "2", "--expert-width", "60", "--nope-every", "0"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Ran ran = run_program(arguments);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    return distance(out, tokens);
+  };
+  EXPECT_LT(lost({"--calibrate", text}), 0.95 * lost({}));
+}
+
+TEST(UpcycleNeurons, UseAndProjectionMakeStrength) {
+  const std::vector<float> use = {2, 1, 3}, down = {1, 4, 0, 0, 3, 0.5F};  // [2, 3]
+  EXPECT_EQ(upcycle::strengths_in_use(use, down), (std::vector<float>{2, 5, 1.5F}));
 }
 
 TEST(UpcycleNeurons, StrongestAreSharedAndTheRestIsDealt) {

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/neuron_use.h"
 #include "cli/options.h"
 #include "llama4/memory_plan.h"
 #include "llama4/weights.h"
@@ -19,13 +20,14 @@ constexpr const char* kUpcycleExamples = R"(Examples:
   paddock upcycle smollm2/ student/
   paddock upcycle smollm2/ student/ --experts 8 --moe-every 3 --expert-width 512
   paddock upcycle smollm2.gguf student/ --layers 0,1,2,4,6,8,10,12 --experts 4 --qk-norm
+  paddock upcycle smollm2/ small/ --mlp-width 512 --moe-every 6 --expert-width 128 --calibrate texts.txt
 
 The dense MLP becomes the shared expert. With experts as wide as it, the result computes what the dense model computes
 as long as --nope-every is 0, --chunk is not reached and --qk-norm is not given; whatever differs is for a distillation
 from the dense model to mend (paddock distil record). docs/distil.md says what experts begin as, and why.)";
 
 struct UpcycleOptions {
-  std::string dense, out, start = "slices", dtype = "bf16";
+  std::string dense, out, calibrate, start = "slices", dtype = "bf16";
   upcycle::UpcycleWishes wishes;
   Verbosity verbosity;
 };
@@ -44,6 +46,7 @@ Result<void> run_upcycle(UpcycleOptions options) {
                  "{}: expected to need at most the {} bytes that are available, found {}; choose fewer --experts, a "
                  "smaller --expert-width or a larger --moe-every",
                  options.dense, grouped(limit), grouped(needed));
+  if (!options.calibrate.empty()) wishes.neuron_use = TRY(measure_neuron_use(options.dense, options.calibrate));
   const upcycle::UpcycleReport report = TRY(upcycle::upcycle(dense, config, wishes, options.out));
   if (report.copied.empty())
     note("{}: no files of a tokenizer were beside the model; put tokenizer.json and chat_template.jinja into {}",
@@ -69,6 +72,9 @@ void add_upcycle_command(CLI::App& program, Action* chosen) {
       ->capture_default_str();
   command.add_option("--mlp-width", wishes.mlp_width, "neurons that layers without experts keep; 0: all")
       ->capture_default_str();
+  command.add_option("--calibrate", options->calibrate,
+                     "a file of text like that of the work: neurons are strong that answer strongly on it; otherwise "
+                     "weights alone say which are strong");
   command.add_option("--experts-from", options->start, "what routed experts begin as")
       ->check(CLI::IsMember({"slices", "noise"}))
       ->capture_default_str();

@@ -27,15 +27,8 @@ class SinkObserver : public llama4::Observer {
 
   void start_piece(int64_t first_row) { first_row_ = first_row; }
 
-  void hidden(int layer, const kernels::Rows& x_TD) override {
-    if (!sinks_.hidden) return;
-    std::vector<float> row(static_cast<size_t>(x_TD.width));
-    for (int64_t token = 0; token < x_TD.rows; ++token) {
-      machine_.read(x_TD.address.plus(static_cast<size_t>(token) * row.size() * sizeof(float)),
-                    std::as_writable_bytes(std::span(row)));
-      sinks_.hidden(layer, first_row_ + token, row);
-    }
-  }
+  void hidden(int layer, const kernels::Rows& x_TD) override { give(sinks_.hidden, layer, x_TD); }
+  void gated(int layer, const kernels::Rows& gated_TF) override { give(sinks_.gated, layer, gated_TF); }
 
   void routed(int layer, const kernels::Routing& routing) override {
     if (!sinks_.experts) return;
@@ -48,6 +41,17 @@ class SinkObserver : public llama4::Observer {
   }
 
  private:
+  void give(const std::function<void(int, int64_t, std::span<const float>)>& sink, int layer,
+            const kernels::Rows& rows) {
+    if (!sink) return;
+    std::vector<float> row(static_cast<size_t>(rows.width));
+    for (int64_t token = 0; token < rows.rows; ++token) {
+      machine_.read(rows.address.plus(static_cast<size_t>(token) * row.size() * sizeof(float)),
+                    std::as_writable_bytes(std::span(row)));
+      sink(layer, first_row_ + token, row);
+    }
+  }
+
   kernels::Machine& machine_;
   const ScoreSinks& sinks_;
   int64_t first_row_ = 0;
@@ -79,7 +83,7 @@ Result<Score> score(const llama4::Model& model, const llama4::MemoryPlan& plan, 
   llama4::Activations activations = TRY(llama4::allocate_activations(model.config, plan.limits, model.machine));
   cache::SequenceCache sequence = kv_cache.begin();
   SinkObserver observer(model.machine, sinks);
-  const bool observed = sinks.hidden || sinks.experts;
+  const bool observed = sinks.hidden || sinks.experts || sinks.gated;
 
   Score result;
   std::vector<float> logits(static_cast<size_t>(model.config.vocabulary));

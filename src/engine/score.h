@@ -20,6 +20,7 @@ struct ScoreSinks {
   std::function<void(int64_t row, std::span<const float> logits)> logits;                 // [V]
   std::function<void(int layer, int64_t row, std::span<const float> hidden)> hidden;      // [D]; -1: the embedding
   std::function<void(int layer, int64_t row, std::span<const int32_t> experts)> experts;  // [K]
+  std::function<void(int layer, int64_t row, std::span<const float> gated)> gated;        // [F], of the shared MLP
   std::function<void(int64_t done)> progress;                                             // tokens computed
 };
 

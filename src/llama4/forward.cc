@@ -95,6 +95,7 @@ class StepInFlight {
                   .gate_updates = gate_updates,
                   .up_updates = up_updates,
                   .down_updates = down_updates});
+    if (observer != nullptr) observer->gated(static_cast<int>(layer), narrowed(a_.gate_TF, width));
     if (!config_.layers[layer].moe) return;
     machine_.route({.x_TD = a_.normed_TD, .router_ED = w.router, .routing = a_.routing, .scores_TE = a_.scores_TE});
     if (observer != nullptr) observer->routed(static_cast<int>(layer), a_.routing);

@@ -38,8 +38,8 @@ struct Step {
   std::span<const GivenRows> given = {};
 };
 
-// Sees the inside of a step: for golden tests, `score --hidden` and expert statistics. Reading costs a copy from the
-// machine.
+// Sees the inside of a step: for golden tests, `score --hidden`, statistics of experts and neurons. Reading costs a
+// copy from the machine.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -47,6 +47,8 @@ class Observer {
   virtual void hidden(int layer, const kernels::Rows& x_TD) = 0;
   // The choice of a MoE layer.
   virtual void routed(int layer, const kernels::Routing& routing) = 0;
+  // What the dense MLP or the shared expert gives its projection down: silu(gate x) * (up x).
+  virtual void gated([[maybe_unused]] int layer, [[maybe_unused]] const kernels::Rows& gated_TF) {}
 };
 
 // Appends the step's keys and values to the cache and leaves the logits of logits_rows in activations.logits_RV.

@@ -61,4 +61,12 @@ std::vector<float> neuron_strengths(std::span<const float> gate, std::span<const
   return strengths;
 }
 
+std::vector<float> strengths_in_use(std::span<const float> use, std::span<const float> down) {
+  const auto of_down = column_lengths(down, static_cast<int64_t>(use.size()));
+  std::vector<float> strengths;
+  for (size_t neuron = 0; neuron < use.size(); ++neuron)
+    strengths.push_back(static_cast<float>(use[neuron] * of_down[neuron]));
+  return strengths;
+}
+
 }  // namespace paddock::upcycle

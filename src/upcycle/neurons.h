@@ -27,4 +27,7 @@ NeuronPlan plan_neurons(std::span<const float> strengths, int64_t experts, int64
 std::vector<float> neuron_strengths(std::span<const float> gate, std::span<const float> up, std::span<const float> down,
                                     int64_t neurons);
 
+// use |down| of each neuron: what it does to the output on the text that `use` was measured on.
+std::vector<float> strengths_in_use(std::span<const float> use, std::span<const float> down);
+
 }  // namespace paddock::upcycle

@@ -27,7 +27,6 @@ class DenseMlp {
   float up(int64_t neuron, size_t input) const { return up_[static_cast<size_t>(neuron) * width_ + input]; }
   float down(int64_t neuron, size_t output) const { return down_[output * neurons_ + static_cast<size_t>(neuron)]; }
   size_t width() const { return width_; }
-  std::vector<float> strengths() const { return neuron_strengths(gate_, up_, down_, static_cast<int64_t>(neurons_)); }
 
  private:
   std::span<const float> gate_, up_, down_;
@@ -66,7 +65,7 @@ struct UpcycledWeights::Layer {
   const train::LayerParameters& to;
   const train::LayerParameters& from;
   const llama4::LayerPlan& plan;
-  size_t number;
+  size_t number, source;  // in the new model, and in the dense one
 };
 
 UpcycledWeights::UpcycledWeights(const DenseWeights& dense, const llama4::Config& config,
@@ -82,19 +81,26 @@ void UpcycledWeights::each(const std::function<void(const train::Parameter&, std
   take(target_.embedding, dense_.of(list.embedding));
   for (size_t number = 0; number < target_.layers.size(); ++number) {
     const size_t source = wishes_.layers.empty() ? number : static_cast<size_t>(wishes_.layers[number]);
-    const Layer layer{target_.layers[number], list.layers[source], config_.layers[number], number};
+    const Layer layer{target_.layers[number], list.layers[source], config_.layers[number], number, source};
     attention(layer, take);
     take(layer.to.feed_forward_norm, dense_.of(layer.from.feed_forward_norm));
     if (layer.plan.moe) {
       experts(layer, take);
     } else {
       const DenseMlp mlp = mlp_of(dense_, layer.from.mlp);
-      const NeuronPlan kept = plan_neurons(mlp.strengths(), 0, config_.dense_width);
+      const NeuronPlan kept = plan_neurons(strengths(layer), 0, config_.dense_width);
       take_neurons(layer.to.mlp, mlp, kept.shared, nullptr, take);  // none is fresh
     }
   }
   take(target_.final_norm, dense_.of(list.final_norm));
   if (target_.head != target_.embedding) take(target_.head, dense_.of(list.head));
+}
+
+// Of the neurons of the layer's MLP.
+std::vector<float> UpcycledWeights::strengths(const Layer& layer) const {
+  const train::MlpParameters& mlp = layer.from.mlp;
+  if (!wishes_.neuron_use.empty()) return strengths_in_use(wishes_.neuron_use[layer.source], dense_.of(mlp.down));
+  return neuron_strengths(dense_.of(mlp.gate), dense_.of(mlp.up), dense_.of(mlp.down), dense_.config->dense_width);
 }
 
 void UpcycledWeights::attention(const Layer& layer, const Take& take) const {
@@ -120,7 +126,7 @@ std::vector<float> UpcycledWeights::interleaved(std::span<const float> matrix, i
 
 void UpcycledWeights::experts(const Layer& layer, const Take& take) const {
   const DenseMlp mlp = mlp_of(dense_, layer.from.mlp);
-  NeuronPlan plan = plan_neurons(mlp.strengths(), wishes_.experts, config_.expert_width);
+  NeuronPlan plan = plan_neurons(strengths(layer), wishes_.experts, config_.expert_width);
   if (wishes_.start == ExpertStart::kNoise)
     for (std::vector<int64_t>& slice : plan.experts) std::ranges::fill(slice, kFresh);
   const bool adds_nothing = plan.is_exact || wishes_.start == ExpertStart::kNoise;

@@ -53,6 +53,7 @@ class UpcycledWeights {
   struct Layer;
   void attention(const Layer& layer, const std::function<void(size_t, std::span<const float>)>& take) const;
   void experts(const Layer& layer, const std::function<void(size_t, std::span<const float>)>& take) const;
+  std::vector<float> strengths(const Layer& layer) const;
   std::vector<float> interleaved(std::span<const float> matrix, int64_t heads) const;
 
   const DenseWeights& dense_;

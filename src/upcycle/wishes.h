@@ -20,6 +20,9 @@ struct UpcycleWishes {
   int64_t expert_width = 0;       // F of routed and shared experts; 0: that of the dense MLP
   int64_t experts_per_token = 1;  // K
   int64_t mlp_width = 0;          // neurons that layers without experts keep, the strongest; 0: all
+  // Of each layer of the dense model how strongly each neuron answers on a text that stands for the work: the root of
+  // the mean square of silu(gate x) * (up x) [F]. Empty: weights alone say which neurons are strong.
+  std::vector<std::vector<float>> neuron_use;
   ExpertStart start = ExpertStart::kSlices;
   int64_t moe_every = 1;                       // every so manieth layer has experts, the others keep their MLP
   int64_t nope_every = 4;                      // every so manieth layer is without rotation; 0: none

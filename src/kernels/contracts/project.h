@@ -31,7 +31,7 @@ struct Mlp {
   Rows x_TD;
   Matrix gate, up;      // F outputs, D inputs
   Matrix down;          // D outputs, F inputs
-  Rows gate_TF, up_TF;  // scratch
+  Rows gate_TF, up_TF;  // scratch; gate_TF ends as silu(gate x) * (up x)
   Rows y_TD;
   std::span<const UpdatedRows> gate_updates = {}, up_updates = {}, down_updates = {};
 };
