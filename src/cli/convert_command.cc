@@ -40,6 +40,11 @@ Result<bool> wants_gguf(const ConvertOptions& options) {
   return options.format == "gguf";
 }
 
+Result<tensor::DType> parse_type(const char* option, const std::string& text) {
+  if (const auto type = exporting::storage_type(text)) return *type;
+  return error(ErrorCode::kInvalidArgument, "{}: expected one of those that --help lists, found {}", option, text);
+}
+
 // What the user says, else the plain type that most of the source is of.
 Result<tensor::DType> type_of(const ConvertOptions& options, const OpenModel& open, bool gguf) {
   using tensor::DType;
@@ -51,16 +56,13 @@ Result<tensor::DType> type_of(const ConvertOptions& options, const OpenModel& op
     if (bytes("F32") * 2 > open.totals.bytes) return DType::kF32;
     return bytes("F16") * 2 > open.totals.bytes ? DType::kF16 : DType::kBF16;
   }
-  const auto type = exporting::storage_type(options.type);
-  if (!type)
-    return error(ErrorCode::kInvalidArgument, "--type: expected one of those that --help lists, found {}",
-                 options.type);
-  if (!gguf && tensor::is_block_format(*type))
+  const tensor::DType type = TRY(parse_type("--type", options.type));
+  if (!gguf && tensor::is_block_format(type))
     return error(
         ErrorCode::kInvalidArgument,
         "--type: expected f32, f16 or bf16 for a Hugging Face folder, found {}; write a GGUF file for the others",
         options.type);
-  return *type;
+  return type;
 }
 
 // Missing: as `type` has it.
@@ -69,11 +71,7 @@ Result<std::optional<tensor::DType>> head_type_of(const ConvertOptions& options,
   if (!gguf)
     return error(ErrorCode::kInvalidArgument,
                  "--head-type: expected a GGUF file to write; all weights of a Hugging Face folder have one type");
-  const auto type = exporting::storage_type(options.head_type);
-  if (!type)
-    return error(ErrorCode::kInvalidArgument, "--head-type: expected one of those that --help lists, found {}",
-                 options.head_type);
-  return type;
+  return TRY(parse_type("--head-type", options.head_type));
 }
 
 Result<std::vector<exporting::AdapterBlock>> read_adapters(const ConvertOptions& options, const OpenModel& open) {

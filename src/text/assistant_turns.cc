@@ -38,22 +38,30 @@ RenderedText part_of(const RenderedText& rendered, size_t begin, size_t end) {
   return part;
 }
 
-// Tokens of the text as a server that answers has them: what stands before an answer was encoded without it. `answers`
-// are the bytes where answers begin; those behind the text's end do not count.
-std::vector<TokenId> encode_apart(const Tokenizer& tokenizer, const RenderedText& rendered,
-                                  const std::vector<size_t>& answers) {
-  const size_t size = text_of(rendered).size();
+struct EncodedApart {
   std::vector<TokenId> tokens;
+  std::vector<size_t> answers;  // the tokens that they begin with
+};
+
+// Tokens of the text as a server that answers has them: what stands before an answer was encoded without it. `answers`
+// are the bytes where answers begin; those behind the text's end begin there.
+EncodedApart encode_apart(const Tokenizer& tokenizer, const RenderedText& rendered,
+                          const std::vector<size_t>& answers) {
+  const size_t size = text_of(rendered).size();
+  EncodedApart result;
+  std::vector<TokenId>& tokens = result.tokens;
   size_t from = 0;
   const auto add_up_to = [&](size_t end) {
     const std::vector<TokenId> more = tokenizer.encode(part_of(rendered, from, end));
     tokens.insert(tokens.end(), more.begin(), more.end());
     from = end;
   };
-  for (const size_t answer : answers)
-    if (answer < size) add_up_to(answer);
+  for (const size_t answer : answers) {
+    add_up_to(std::min(answer, size));
+    result.answers.push_back(tokens.size());
+  }
   add_up_to(size);
-  return tokens;
+  return result;
 }
 
 }  // namespace
@@ -71,14 +79,14 @@ Result<TaughtConversation> teach_conversation(const ChatTemplate& chat_template,
   const std::string whole_text = text_of(whole);
   struct Turn {
     size_t message;
-    RenderedText before, with;
+    RenderedText with;
   };
   std::vector<Turn> turns;
   std::vector<size_t> answers;
   for (size_t index = 0; index < messages.size(); ++index) {
     if (messages[index].value("role", "") != "assistant") continue;
-    Turn turn{index, TRY(render(index, true)), TRY(render(index + 1, false))};
-    const std::string before = text_of(turn.before), with = text_of(turn.with);
+    Turn turn{index, TRY(render(index + 1, false))};
+    const std::string before = text_of(TRY(render(index, true))), with = text_of(turn.with);
     if (!with.starts_with(before) || !whole_text.starts_with(with))
       return error(ErrorCode::kUnsupported,
                    "{}: message {}: expected a chat template that renders the beginning of a conversation as the "
@@ -88,12 +96,14 @@ Result<TaughtConversation> teach_conversation(const ChatTemplate& chat_template,
     turns.push_back(std::move(turn));
   }
   TaughtConversation result;
-  result.tokens = encode_apart(tokenizer, whole, answers);
+  EncodedApart encoded = encode_apart(tokenizer, whole, answers);
+  result.tokens = std::move(encoded.tokens);
   result.said_in.assign(result.tokens.size(), -1);
-  for (const Turn& turn : turns) {
-    const size_t begin = encode_apart(tokenizer, turn.before, answers).size();
+  for (size_t index = 0; index < turns.size(); ++index) {
+    const Turn& turn = turns[index];
+    const size_t begin = encoded.answers[index];
     // Where the text goes on with what makes one token with the turn's end, that token is the assistant's.
-    const size_t behind = common_length(result.tokens, encode_apart(tokenizer, turn.with, answers));
+    const size_t behind = common_length(result.tokens, encode_apart(tokenizer, turn.with, answers).tokens);
     size_t end = behind;
     while (end > begin && std::ranges::find(stop_tokens, result.tokens[end - 1]) == stop_tokens.end()) --end;
     if (end == begin) end = behind;  // no stop token: all of it is the turn

@@ -140,15 +140,22 @@ const Block& block_at(const std::byte* row) {
   return *reinterpret_cast<const Block*>(row);
 }
 
+// The scales of eight outputs' blocks; `put` knows where those of one lie: put(block, scales, offsets).
+template <typename Block, typename Put>
+void put_scales(RowsOfWeights rows, Scales& to, const Put& put) {
+  for (int64_t output = 0; output < kWidth; ++output)
+    put(block_at<Block>(rows[output]), &to.scales[0][output], &to.offsets[0][output]);
+}
+
 struct Q4K {
   static constexpr int64_t kChunkBytes = 144, kLoaded = 2;
   static constexpr int kAdded = 0;
   static constexpr bool kOffsets = true, kHalves = false;
   using Raw = Words;
   static void prepare(RowsOfWeights rows, int64_t, Scales& to) {
-    for (int64_t output = 0; output < kWidth; ++output)
-      put_six_bit_scales(block_at<tensor::BlockQ4_K>(rows[output]), &to.scales[0][output], &to.offsets[0][output],
-                         kWidth);
+    put_scales<tensor::BlockQ4_K>(rows, to, [](const auto& block, float* scales, float* offsets) {
+      put_six_bit_scales(block, scales, offsets, kWidth);
+    });
   }
   // Two blocks share 32 bytes: the low nibbles are the first's.
   static Raw load(const std::byte* row, int64_t block) {
@@ -166,9 +173,9 @@ struct Q5K : Q4K {
     Words nibbles, fifths;
   };
   static void prepare(RowsOfWeights rows, int64_t, Scales& to) {
-    for (int64_t output = 0; output < kWidth; ++output)
-      put_six_bit_scales(block_at<tensor::BlockQ5_K>(rows[output]), &to.scales[0][output], &to.offsets[0][output],
-                         kWidth);
+    put_scales<tensor::BlockQ5_K>(rows, to, [](const auto& block, float* scales, float* offsets) {
+      put_six_bit_scales(block, scales, offsets, kWidth);
+    });
   }
   static Raw load(const std::byte* row, int64_t block) {
     return {{widen(row + 48 + block * 16), widen(row + 64 + block * 16)}, {widen(row + 16), widen(row + 32)}};
@@ -188,8 +195,8 @@ struct Q6K {
     Words nibbles[2], crumbs;
   };
   static void prepare(RowsOfWeights rows, int64_t, Scales& to) {
-    for (int64_t output = 0; output < kWidth; ++output)
-      put_scales_of_q6_k(block_at<tensor::BlockQ6_K>(rows[output]), &to.scales[0][output], kWidth);
+    put_scales<tensor::BlockQ6_K>(
+        rows, to, [](const auto& block, float* scales, float*) { put_scales_of_q6_k(block, scales, kWidth); });
   }
   // Each half of the block has 64 bytes of nibbles and 32 of crumbs for its 128 values.
   static Raw load(const std::byte* row, int64_t block) {
@@ -213,9 +220,9 @@ struct Q2K {
   static constexpr bool kOffsets = true, kHalves = true;
   using Raw = Words;
   static void prepare(RowsOfWeights rows, int64_t, Scales& to) {
-    for (int64_t output = 0; output < kWidth; ++output)
-      put_scales_of_q2_k(block_at<tensor::BlockQ2_K>(rows[output]), &to.scales[0][output], &to.offsets[0][output],
-                         kWidth);
+    put_scales<tensor::BlockQ2_K>(rows, to, [](const auto& block, float* scales, float* offsets) {
+      put_scales_of_q2_k(block, scales, offsets, kWidth);
+    });
   }
   // Four blocks share 32 bytes, two bits of each.
   static Raw load(const std::byte* row, int64_t block) {
@@ -234,8 +241,8 @@ struct Q3K {
     Words crumbs, thirds;
   };
   static void prepare(RowsOfWeights rows, int64_t, Scales& to) {
-    for (int64_t output = 0; output < kWidth; ++output)
-      put_scales_of_q3_k(block_at<tensor::BlockQ3_K>(rows[output]), &to.scales[0][output], kWidth);
+    put_scales<tensor::BlockQ3_K>(
+        rows, to, [](const auto& block, float* scales, float*) { put_scales_of_q3_k(block, scales, kWidth); });
   }
   static Raw load(const std::byte* row, int64_t block) {
     return {{widen(row + 32 + block * 8), widen(row + 48 + block * 8)}, {widen(row), widen(row + 16)}};

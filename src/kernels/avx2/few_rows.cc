@@ -178,12 +178,8 @@ void multiply_lanes_of(const ProductPiece& piece, const Walk& walk) {
 void multiply_few_rows(const ProductPiece& piece) {
   for (int64_t step = 0; step < Walk::steps(piece); ++step) {
     const Walk walk(piece, step);
-    switch (piece.tokens) {
-      case 1: multiply_lanes_of<1>(piece, walk); break;
-      case 2: multiply_lanes_of<2>(piece, walk); break;
-      case 3: multiply_lanes_of<3>(piece, walk); break;
-      default: multiply_lanes_of<4>(piece, walk);
-    }
+    static_assert(kFewTokens == 2);
+    piece.tokens == 1 ? multiply_lanes_of<1>(piece, walk) : multiply_lanes_of<2>(piece, walk);
   }
 }
 

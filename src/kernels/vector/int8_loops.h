@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/vector/load_block.h"
 #include "kernels/vector/product.h"
 #include "kernels/vector/unpack.h"
 
@@ -40,18 +41,8 @@ static_assert(sizeof(ActivationBlock) == 64);
 // A value is wrong by half a step at most: the largest / 254. Static: each target has its own code.
 template <int kOffset>
 static void quantise(const float* x, ActivationBlock* block) {
-  // As integers, magnitudes are in order and what is not a number is the largest.
-  const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
   __m256 values[4];
-  __m256i largest = _mm256_setzero_si256();
-  for (int part = 0; part < 4; ++part) {
-    values[part] = _mm256_loadu_ps(x + part * 8);
-    largest = _mm256_max_epu32(largest, _mm256_and_si256(_mm256_castps_si256(values[part]), magnitude));
-  }
-  __m128i four = _mm_max_epu32(_mm256_castsi256_si128(largest), _mm256_extracti128_si256(largest, 1));
-  four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4e));
-  four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0xb1));
-  const float most = _mm_cvtss_f32(_mm_castsi128_ps(four));
+  const float most = load_block(x, values);
   const bool nothing = most < 1e-30f;  // false where it is not a number: the scale then passes that on
   const float scale = nothing ? 0.0f : most / 127.0f;
   const __m256 inverse = _mm256_set1_ps(nothing ? 0.0f : 127.0f / most);
