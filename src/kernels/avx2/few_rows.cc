@@ -3,45 +3,59 @@
 
 #include <algorithm>
 
-#include "kernels/avx2/block_words.h"
+#include "kernels/avx2/block_quants.h"
 #include "kernels/vector/output_walk.h"
-#include "kernels/vector/unpack.h"
 
 namespace paddock::kernels::avx2 {
 namespace {
 
 using int16::ActivationBlock;
-using int16::kBlock;
 
 using Chunk = int16::Chunk<const ActivationBlock>;
 using Walk = OutputWalk<kWidth>;
 
-// Of each of eight outputs, sums that are its sum together.
-using Parts = __m256i[kWidth];
+// Of outputs i and i + 4 of eight, in the halves of each register, sums that are theirs together.
+using Parts = __m256i[kWidth / 2];
 
-// Lane i is the sum of the lanes of parts[i].
+// Lane i is the sum of those of output i.
 __m256i add_up(const Parts& parts) {
   const auto pair = [](__m256i a, __m256i b) {
     return _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
   };
-  const auto quad = [&](__m256i a, __m256i b, __m256i c, __m256i d) {
-    const __m256i even = pair(a, c), odd = pair(b, d);
-    return _mm256_add_epi32(_mm256_unpacklo_epi32(even, odd), _mm256_unpackhi_epi32(even, odd));
-  };
-  const __m256i low = quad(parts[0], parts[1], parts[2], parts[3]), high = quad(parts[4], parts[5], parts[6], parts[7]);
-  return _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20), _mm256_permute2x128_si256(low, high, 0x31));
+  const __m256i even = pair(parts[0], parts[2]), odd = pair(parts[1], parts[3]);
+  return _mm256_add_epi32(_mm256_unpacklo_epi32(even, odd), _mm256_unpackhi_epi32(even, odd));
 }
 
-// What 32 activations are to a row's words, in halves or together.
+// Quants of two outputs' block as words, of which those with signs are made unsigned: even inputs of the first sixteen
+// and of the others, then the odd ones.
+struct Words {
+  explicit Words(const Quants& quants)
+      : of{even(quants.first), even(quants.second), odd(quants.first), odd(quants.second)} {}
+  static __m256i even(__m256i bytes) { return _mm256_and_si256(bytes, _mm256_set1_epi16(0xff)); }
+  static __m256i odd(__m256i bytes) { return _mm256_srli_epi16(bytes, 8); }
+
+  __m256i of[4];
+};
+
+__m256i add_128(__m256i bytes) { return _mm256_xor_si256(bytes, _mm256_set1_epi8(-128)); }
+
+// What 32 activations are to two outputs' words, in halves or together.
 template <bool kHalves>
-void meet(const ActivationBlock& x, const Words& words, int row, Parts (&parts)[2]) {
-  const auto load = [&](int at) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(x.quants + at)); };
-  const __m256i first = _mm256_madd_epi16(words.first, load(0)), second = _mm256_madd_epi16(words.second, load(16));
+void meet(const ActivationBlock& x, const Words& words, int two, Parts (&parts)[2]) {
+  const auto meet_eight = [&](int at) {
+    const auto* eight = reinterpret_cast<const __m128i*>(x.quants + 8 * at);
+    return _mm256_madd_epi16(words.of[at], _mm256_broadcastsi128_si256(_mm_load_si128(eight)));
+  };
+  const __m256i first = _mm256_add_epi32(meet_eight(0), meet_eight(2)),
+                second = _mm256_add_epi32(meet_eight(1), meet_eight(3));
+  // Named, sums are made where they stand: the compiler would make all products first and put them into memory.
   if constexpr (kHalves) {
-    parts[0][row] = first;
-    parts[1][row] = second;
+    parts[0][two] = first;
+    parts[1][two] = second;
+    __asm__ volatile("" : "+x"(parts[0][two]), "+x"(parts[1][two]));
   } else {
-    parts[0][row] = _mm256_add_epi32(first, second);
+    parts[0][two] = _mm256_add_epi32(first, second);
+    __asm__ volatile("" : "+x"(parts[0][two]));
   }
 }
 
@@ -72,115 +86,65 @@ void write_lanes(const ProductPiece& piece, const Walk& walk, const __m256 (&sum
   }
 }
 
-template <typename Format, int kTokens>
-void multiply_lanes(const ProductPiece& piece, const Walk& walk) {
-  const std::byte* rows[kWidth];
-  walk.find_rows(piece, rows);
+// Not inlined: formats would share registers and stack.
+template <int kTokens, typename Format>
+[[gnu::noinline]] void multiply_lanes(const ProductPiece& piece, const Walk& walk, Format& format) {
+  constexpr int kAdded = Format::kAdded == kSigned ? 128 : Format::kAdded;
+  const int64_t bytes = format.chunk_bytes();
+  const std::byte* stored[kWidth];
+  walk.find_rows(piece, stored);
   __m256 sums[kTokens];
   std::fill_n(sums, kTokens, _mm256_setzero_ps());
   Scales scales;
   for (int64_t input = 0; input < piece.inputs; input += kChunk) {
     const Chunk x(piece.x, piece.tokens, piece.inputs, input);
-    Format::prepare(rows, x.blocks, scales);
+    format.prepare(stored, x.blocks, scales);
+    RowsOfWeights rows = format.rows(stored);
     for (int64_t first = 0; first < x.blocks; first += Format::kLoaded) {
       // Together the blocks ask for all of a chunk, one row each.
       for (int64_t row = first; row < first + Format::kLoaded; ++row)
-        for (int64_t byte = 0; byte < Format::kChunkBytes; byte += 64)
-          _mm_prefetch(reinterpret_cast<const char*>(rows[row] + walk.ahead + byte), _MM_HINT_T0);
-      Parts parts[Format::kLoaded][kTokens][2];
 #pragma GCC unroll 8
-      for (int row = 0; row < kWidth; ++row) {
-        const typename Format::Raw raw = Format::load(rows[row], first);
+        for (int64_t byte = 0; byte < bytes; byte += 64)
+          _mm_prefetch(reinterpret_cast<const char*>(stored[row] + walk.ahead + byte), _MM_HINT_T0);
+      Parts parts[Format::kLoaded][kTokens][2];
+#pragma GCC unroll 4
+      for (int two = 0; two < kWidth / 2; ++two) {
+        const auto raw = Format::load([&](int run) {
+          const int64_t at = Format::run(first, run);
+          return load_run(rows[two] + at, rows[two + 4] + at);
+        });
 #pragma GCC unroll 4
         for (int64_t next = 0; next < Format::kLoaded; ++next) {
-          const Words words = Format::words(raw, first + next);
+          Quants quants = Format::quants(raw, first + next);
+          if constexpr (Format::kAdded == kSigned) quants = {add_128(quants.first), add_128(quants.second)};
+          const Words words(quants);
 #pragma GCC unroll 4
           for (int token = 0; token < kTokens; ++token)
-            meet<Format::kHalves>(x.of(token)[first + next], words, row, parts[next][token]);
+            meet<Format::kHalves>(x.of(token)[first + next], words, two, parts[next][token]);
         }
       }
 #pragma GCC unroll 4
       for (int64_t next = 0; next < Format::kLoaded; ++next)
 #pragma GCC unroll 4
         for (int token = 0; token < kTokens; ++token)
-          sums[token] = add_block<Format::kHalves, Format::kOffsets, Format::kAdded>(
+          sums[token] = add_block<Format::kHalves, Format::kOffsets, kAdded>(
               x.of(token)[first + next], parts[next][token], scales, first + next, sums[token]);
     }
-    for (const std::byte*& row : rows) row += Format::kChunkBytes;
+    for (const std::byte*& row : stored) row += bytes;
   }
   write_lanes(piece, walk, sums);
-}
-
-// Formats without words of their own go through the integers of a chunk.
-template <int kTokens, bool kHalves, bool kOffsets>
-void multiply_unpacked(const ProductPiece& piece, const Unpacker& unpacker, const Walk& walk) {
-  const tensor::DTypeInfo& info = tensor::info(piece.dtype);
-  const std::byte* rows[kWidth];
-  walk.find_rows(piece, rows);
-  __m256 sums[kTokens];
-  std::fill_n(sums, kTokens, _mm256_setzero_ps());
-  Scales scales;
-  alignas(32) int8_t quants[kWidth][kChunk];
-  for (int64_t input = 0; input < piece.inputs; input += kChunk) {
-    const Chunk x(piece.x, piece.tokens, piece.inputs, input);
-    const int64_t count = x.blocks * kBlock, bytes = count / info.values * info.bytes;
-    for (int row = 0; row < kWidth; ++row) {
-      for (int64_t byte = 0; byte < bytes; byte += 64)
-        _mm_prefetch(reinterpret_cast<const char*>(rows[row] + walk.ahead + byte), _MM_HINT_T0);
-      unpacker.unpack(rows[row], count, quants[row], &scales.scales[0][row], &scales.offsets[0][row], kWidth);
-      rows[row] += bytes;
-    }
-    for (int64_t block = 0; block < x.blocks; ++block) {
-      Parts parts[kTokens][2];
-#pragma GCC unroll 8
-      for (int row = 0; row < kWidth; ++row) {
-        const int8_t* of_row = &quants[row][block * kBlock];
-        const Words words = {_mm256_cvtepi8_epi16(load_16_bytes(of_row)),
-                             _mm256_cvtepi8_epi16(load_16_bytes(of_row + 16))};
-#pragma GCC unroll 4
-        for (int token = 0; token < kTokens; ++token) meet<kHalves>(x.of(token)[block], words, row, parts[token]);
-      }
-#pragma GCC unroll 4
-      for (int token = 0; token < kTokens; ++token)
-        sums[token] = add_block<kHalves, kOffsets, 0>(x.of(token)[block], parts[token], scales, block, sums[token]);
-    }
-  }
-  write_lanes(piece, walk, sums);
-}
-
-template <int kTokens>
-void multiply_lanes_of(const ProductPiece& piece, const Walk& walk) {
-  using tensor::DType;
-  switch (piece.dtype) {
-    case DType::kQ4_0: return multiply_lanes<Q4_0, kTokens>(piece, walk);
-    case DType::kQ4_1: return multiply_lanes<Q4_1, kTokens>(piece, walk);
-    case DType::kQ8_0: return multiply_lanes<Q8_0, kTokens>(piece, walk);
-    case DType::kQ2_K: return multiply_lanes<Q2K, kTokens>(piece, walk);
-    case DType::kQ3_K: return multiply_lanes<Q3K, kTokens>(piece, walk);
-    case DType::kQ4_K: return multiply_lanes<Q4K, kTokens>(piece, walk);
-    case DType::kQ5_K: return multiply_lanes<Q5K, kTokens>(piece, walk);
-    case DType::kQ6_K: return multiply_lanes<Q6K, kTokens>(piece, walk);
-    case DType::kIQ4_NL: return multiply_lanes<Iq4Nl, kTokens>(piece, walk);
-    case DType::kMXFP4: return multiply_lanes<Mxfp4, kTokens>(piece, walk);
-    default: break;
-  }
-  const Unpacker& unpacker = *avx2::unpacker(piece.dtype);
-  if (unpacker.group == 16)
-    unpacker.offsets ? multiply_unpacked<kTokens, true, true>(piece, unpacker, walk)
-                     : multiply_unpacked<kTokens, true, false>(piece, unpacker, walk);
-  else
-    unpacker.offsets ? multiply_unpacked<kTokens, false, true>(piece, unpacker, walk)
-                     : multiply_unpacked<kTokens, false, false>(piece, unpacker, walk);
 }
 
 }  // namespace
 
 void multiply_few_rows(const ProductPiece& piece) {
-  for (int64_t step = 0; step < Walk::steps(piece); ++step) {
-    const Walk walk(piece, step);
-    static_assert(kFewTokens == 2);
-    piece.tokens == 1 ? multiply_lanes_of<1>(piece, walk) : multiply_lanes_of<2>(piece, walk);
-  }
+  with_format(piece.dtype, [&](auto&& format) {
+    for (int64_t step = 0; step < Walk::steps(piece); ++step) {
+      const Walk walk(piece, step);
+      static_assert(kFewTokens == 2);
+      piece.tokens == 1 ? multiply_lanes<1>(piece, walk, format) : multiply_lanes<2>(piece, walk, format);
+    }
+  });
 }
 
 }  // namespace paddock::kernels::avx2

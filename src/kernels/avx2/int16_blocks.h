@@ -19,7 +19,9 @@ constexpr int64_t kBlock = 32;   // activations that share a scale
 constexpr int64_t kChunk = 256;  // inputs that are unpacked at once
 constexpr int64_t kWidth = 8;    // outputs of a register
 
-// 32 activations of a token: value = scale * quant, wrong by half a step at most: the largest / 65534.
+// 32 activations of a token: value = scale * quant, wrong by half a step at most: the largest / 65534. Weights are
+// bytes, which become words as the even and the odd ones of a register: of each sixteen quants the even ones come
+// first.
 struct alignas(32) ActivationBlock {
   int16_t quants[kBlock];
   float scale;
@@ -53,9 +55,14 @@ static inline void quantise(const float* x, ActivationBlock* block) {
   for (int half = 0; half < 2; ++half) {
     const __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(values[2 * half], inverse)),
                   high = _mm256_cvtps_epi32(_mm256_mul_ps(values[2 * half + 1], inverse));
-    // Packing works on 128 bits each: quads come out in order 0 2 1 3.
-    const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(block->quants + 16 * half), words);
+    // Packing works on 128 bits each: a lane has four inputs of the first eight and four of the second.
+    const __m256i even_before_odd =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    const __m256i lanes = _mm256_shuffle_epi8(_mm256_packs_epi32(low, high), even_before_odd);
+    const __m256i words = _mm256_permutevar8x32_epi32(lanes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    auto* of_half = reinterpret_cast<__m128i*>(block->quants + 8 * half);
+    _mm_store_si128(of_half, _mm256_castsi256_si128(words));
+    _mm_store_si128(of_half + 2, _mm256_extracti128_si256(words, 1));
     const __m256i pairs = _mm256_madd_epi16(words, _mm256_set1_epi16(1));
     __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));

@@ -3,7 +3,7 @@
 // A run is 32 consecutive values, which take the same bits of 32 consecutive bytes. Those bits are reached by shifts of
 // 16-bit lanes: what enters a byte from its neighbour is masked away.
 
-#include "kernels/avx2/k_scales.h"
+#include "kernels/avx2/block_scales.h"
 
 namespace paddock::kernels::avx2 {
 namespace {
@@ -11,13 +11,24 @@ namespace {
 constexpr int kBlock = 256;
 constexpr int kRun = 32;
 
+// kEights times eight scales, and offsets where there are any, `stride` apart.
+template <int kEights, bool kOffsets, typename Block>
+void put_scales(const Block& block, float* scales, float* offsets, int64_t stride) {
+  __m256 s[kEights], o[kEights];
+  load_scales(block, s, o);
+  for (int eight = 0; eight < kEights; ++eight) {
+    store_strided(scales + eight * 8 * stride, stride, s[eight]);
+    if constexpr (kOffsets) store_strided(offsets + eight * 8 * stride, stride, o[eight]);
+  }
+}
+
 }  // namespace
 
 void unpack_q2_k(const std::byte* bytes, int64_t count, int8_t* quants, float* scales, float* offsets, int64_t stride) {
   using tensor::BlockQ2_K;
   for_each_block_at<BlockQ2_K, kBlock>(bytes, count, [&](const BlockQ2_K& block, int64_t index) {
     const int64_t group = index * 16 * stride;
-    put_scales_of_q2_k(block, scales + group, offsets + group, stride);
+    put_scales<2, true>(block, scales + group, offsets + group, stride);
 #pragma GCC unroll 8
     for (int run = 0; run < 8; ++run) {
       const __m256i crumbs = _mm256_srli_epi16(load_32_bytes(block.crumbs + run / 4 * kRun), run % 4 * 2);
@@ -29,7 +40,7 @@ void unpack_q2_k(const std::byte* bytes, int64_t count, int8_t* quants, float* s
 void unpack_q3_k(const std::byte* bytes, int64_t count, int8_t* quants, float* scales, float*, int64_t stride) {
   using tensor::BlockQ3_K;
   for_each_block_at<BlockQ3_K, kBlock>(bytes, count, [&](const BlockQ3_K& block, int64_t index) {
-    put_scales_of_q3_k(block, scales + index * 16 * stride, stride);
+    put_scales<2, false>(block, scales + index * 16 * stride, nullptr, stride);
     const __m256i thirds = load_32_bytes(block.third_bits);  // bit `run` of each
 #pragma GCC unroll 8
     for (int run = 0; run < 8; ++run) {
@@ -46,7 +57,7 @@ void unpack_q4_k(const std::byte* bytes, int64_t count, int8_t* quants, float* s
   using tensor::BlockQ4_K;
   for_each_block_at<BlockQ4_K, kBlock>(bytes, count, [&](const BlockQ4_K& block, int64_t index) {
     const int64_t group = index * 8 * stride;
-    put_six_bit_scales(block, scales + group, offsets + group, stride);
+    put_scales<1, true>(block, scales + group, offsets + group, stride);
 #pragma GCC unroll 4
     for (int pair = 0; pair < 4; ++pair) {  // of runs that share bytes
       const __m256i both = load_32_bytes(block.nibbles + pair * kRun), low_nibble = _mm256_set1_epi8(15);
@@ -61,7 +72,7 @@ void unpack_q5_k(const std::byte* bytes, int64_t count, int8_t* quants, float* s
   using tensor::BlockQ5_K;
   for_each_block_at<BlockQ5_K, kBlock>(bytes, count, [&](const BlockQ5_K& block, int64_t index) {
     const int64_t group = index * 8 * stride;
-    put_six_bit_scales(block, scales + group, offsets + group, stride);
+    put_scales<1, true>(block, scales + group, offsets + group, stride);
     const __m256i fifths = load_32_bytes(block.fifth_bits);  // bit `run` of each
 #pragma GCC unroll 8
     for (int run = 0; run < 8; ++run) {
@@ -77,7 +88,7 @@ void unpack_q5_k(const std::byte* bytes, int64_t count, int8_t* quants, float* s
 void unpack_q6_k(const std::byte* bytes, int64_t count, int8_t* quants, float* scales, float*, int64_t stride) {
   using tensor::BlockQ6_K;
   for_each_block_at<BlockQ6_K, kBlock>(bytes, count, [&](const BlockQ6_K& block, int64_t index) {
-    put_scales_of_q6_k(block, scales + index * 16 * stride, stride);
+    put_scales<2, false>(block, scales + index * 16 * stride, nullptr, stride);
     // Each half of the block has 64 bytes of nibbles and 32 bytes of crumbs for its four runs.
 #pragma GCC unroll 8
     for (int run = 0; run < 8; ++run) {

@@ -2,7 +2,7 @@
 // Blocks whose nibbles are looked up in a table of 16 values: IQ4_NL, IQ4_XS, MXFP4
 // (tensor/decode_nibble_codebooks.cc).
 
-#include "kernels/avx2/unpack_parts.h"
+#include "kernels/avx2/block_scales.h"
 #include "tensor/blocks.h"
 #include "tensor/iq_codebooks.h"
 
@@ -35,16 +35,9 @@ void unpack_iq4_nl(const std::byte* bytes, int64_t count, int8_t* quants, float*
 void unpack_iq4_xs(const std::byte* bytes, int64_t count, int8_t* quants, float* scales, float*, int64_t stride) {
   using tensor::BlockIQ4_XS;
   for_each_block_at<BlockIQ4_XS, 256>(bytes, count, [&](const BlockIQ4_XS& block, int64_t index) {
-    // Group g has the four bits from bit 4 g and the two bits from bit 2 g.
-    const __m256i lower = _mm256_srlv_epi32(_mm256_set1_epi32(static_cast<int>(load_u32(block.lower_scales))),
-                                            _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
-    const __m256i upper = _mm256_srlv_epi32(_mm256_set1_epi32(load_u16(&block.upper_scales)),
-                                            _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14));
-    const __m256i s = _mm256_or_si256(_mm256_and_si256(lower, _mm256_set1_epi32(15)),
-                                      _mm256_slli_epi32(_mm256_and_si256(upper, _mm256_set1_epi32(3)), 4));
-    const __m256 signed_s = _mm256_cvtepi32_ps(_mm256_sub_epi32(s, _mm256_set1_epi32(32)));
-    store_strided(scales + index * 8 * stride, stride,
-                  _mm256_mul_ps(_mm256_set1_ps(load_half(&block.scale)), signed_s));
+    __m256 of_groups;
+    load_scales(block, &of_groups, nullptr);
+    store_strided(scales + index * 8 * stride, stride, of_groups);
 #pragma GCC unroll 8
     for (int group = 0; group < 8; ++group)
       store_32_bytes(quants + index * 256 + group * kGroup,
