@@ -3,6 +3,7 @@
 """A step of training beside PyTorch, in one run: forward, backward, clipping, AdamW, on the same shape, batch and threads.
 
     bench/training.py TRAINING_BENCH [--rounds 3] [--steps 3] [--threads 2] [--stock] [--rows 8] [--length 512]
+                      [--float32]
 
 TRAINING_BENCH is the program built from bench/training_bench.cc. PyTorch's side is written as well as we know how: tokens
 are grouped by expert, attention is fused and local layers compute their chunks alone, AdamW is fused. --stock adds
@@ -145,6 +146,8 @@ def main():
     parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--length", type=int, default=512)
     parser.add_argument("--stock", action="store_true", help="Hugging Face's own module too")
+    parser.add_argument("--float32", action="store_true",
+                        help="float32 alone: where a processor has no arithmetic for bfloat16, PyTorch's takes minutes a step")
     parser.add_argument("--rival", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.rival:
@@ -155,6 +158,8 @@ def main():
     theirs = [sys.executable, __file__, *same, "--rival"]
     rivals = {"paddock float32": ours, "PyTorch float32, grouped": [*theirs, "float32"],
               "paddock bfloat16": [*ours, "--rounded"], "PyTorch bfloat16, grouped": [*theirs, "bf16"]}
+    if arguments.float32:
+        rivals = {name: command for name, command in rivals.items() if "bfloat16" not in name}
     if arguments.stock:
         rivals["Hugging Face's module, float32"] = [*theirs, "stock"]
     found = {name: [] for name in rivals}

@@ -27,8 +27,16 @@ struct Lanes {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(halves), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
   }
   // The first `count` lanes, at most kCount; the others are zero, or not written.
-  static Floats load_first(const float* from, int64_t count) { return _mm256_maskload_ps(from, first(count)); }
-  static void store_first(float* to, Floats x, int64_t count) { _mm256_maskstore_ps(to, first(count), x); }
+  // Masked stores are slow on some processors: full ones go another way.
+  static Floats load_first(const float* from, int64_t count) {
+    return count >= kCount ? load(from) : _mm256_maskload_ps(from, first(count));
+  }
+  static void store_first(float* to, Floats x, int64_t count) {
+    if (count >= kCount)
+      store(to, x);
+    else
+      _mm256_maskstore_ps(to, first(count), x);
+  }
   static Floats load_first(const uint16_t* halves, int64_t count) {
     alignas(16) uint16_t some[kCount] = {};
     for (int64_t index = 0; index < count; ++index) some[index] = halves[index];

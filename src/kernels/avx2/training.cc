@@ -4,6 +4,6 @@
 
 namespace paddock::kernels::avx2 {
 
-const TrainingKernels kTrainingKernels = TrainingLoops<Lanes, 4, 3>::kernels("AVX2 float32");
+const TrainingKernels kTrainingKernels = TrainingLoops<Lanes, 6, 2, 384>::kernels("AVX2 float32");
 
 }  // namespace paddock::kernels::avx2

@@ -4,6 +4,6 @@
 
 namespace paddock::kernels::avx512 {
 
-const TrainingKernels kTrainingKernels = TrainingLoops<Lanes, 8, 3>::kernels("AVX-512 float32");
+const TrainingKernels kTrainingKernels = TrainingLoops<Lanes, 8, 3, 256>::kernels("AVX-512 float32");
 
 }  // namespace paddock::kernels::avx512

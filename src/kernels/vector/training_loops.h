@@ -2,6 +2,8 @@
 #pragma once
 // The loops of training for registers of one width. `Lanes` is of an unnamed namespace, so that each file has its own.
 
+#include <immintrin.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -10,8 +12,8 @@
 
 namespace paddock::kernels {
 
-// kRows x kVectors registers hold sums.
-template <typename Lanes, int kRows, int kVectors>
+// kRows x kVectors registers hold sums; kDepth numbers of a panel's columns stay in the first cache.
+template <typename Lanes, int kRows, int kVectors, int64_t kDepth>
 struct TrainingLoops {
   using Floats = typename Lanes::Floats;
   static constexpr int64_t kWidth = Lanes::kCount, kColumns = kVectors * kWidth;
@@ -20,24 +22,34 @@ struct TrainingLoops {
   template <int64_t kPanel>
   static void pack(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* packed) {
     if (count < kPanel) std::memset(packed, 0, static_cast<size_t>(depth * kPanel) * sizeof(float));
-    if (stride == 1) {
-      for (int64_t k = 0; k < depth; ++k, from += step, packed += kPanel)
-        std::memcpy(packed, from, static_cast<size_t>(count) * sizeof(float));
+    if (stride == 1 && count == kPanel) {  // copies of a size that the compiler knows
+      for (int64_t k = 0; k < depth; ++k) std::memcpy(packed + k * kPanel, from + k * step, kPanel * sizeof(float));
       return;
     }
     // Few lanes at a time, so that the lines they are read from stay in the cache until they are used up.
-    constexpr int64_t kLanesAtOnce = 8;
-    for (int64_t first = 0; first < count; first += kLanesAtOnce) {
-      const int64_t lanes = std::min(kLanesAtOnce, count - first);
-      const float* row = from + first * stride;
-      float* to = packed + first;
-      if (lanes == kLanesAtOnce)
-        for (int64_t k = 0; k < depth; ++k)
-          for (int64_t lane = 0; lane < kLanesAtOnce; ++lane) to[k * kPanel + lane] = row[lane * stride + k * step];
-      else
-        for (int64_t k = 0; k < depth; ++k)
-          for (int64_t lane = 0; lane < lanes; ++lane) to[k * kPanel + lane] = row[lane * stride + k * step];
+    if (step == 1 && count >= 4) {
+      for (int64_t first = 0; first < count; first += 4) {
+        const int64_t lane = std::min(first, count - 4);  // the last four may do some of the others again
+        pack_four<kPanel>(from + lane * stride, stride, depth, packed + lane);
+      }
+      return;
     }
+    for (int64_t lane = 0; lane < count; ++lane)
+      for (int64_t k = 0; k < depth; ++k) packed[k * kPanel + lane] = from[lane * stride + k * step];
+  }
+
+  // Four lanes whose numbers lie one after another.
+  template <int64_t kPanel>
+  static void pack_four(const float* from, int64_t stride, int64_t depth, float* packed) {
+    int64_t k = 0;
+    for (; k + 4 <= depth; k += 4) {
+      __m128 four[4];
+      for (int lane = 0; lane < 4; ++lane) four[lane] = _mm_loadu_ps(from + lane * stride + k);
+      _MM_TRANSPOSE4_PS(four[0], four[1], four[2], four[3]);
+      for (int at = 0; at < 4; ++at) _mm_storeu_ps(packed + (k + at) * kPanel, four[at]);
+    }
+    for (; k < depth; ++k)
+      for (int lane = 0; lane < 4; ++lane) packed[k * kPanel + lane] = from[lane * stride + k];
   }
 
   static void pack_rows(const StridedFloats& a, int64_t rows, int64_t depth, void* packed) {
@@ -207,7 +219,7 @@ struct TrainingLoops {
     return {.name = name,
             .products = {.panel_rows = kRows,
                          .panel_columns = kColumns,
-                         .depth = 256,
+                         .depth = kDepth,
                          .depth_step = 1,
                          .number_bytes = sizeof(float),
                          .begin = nullptr,

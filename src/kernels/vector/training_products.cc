@@ -10,12 +10,19 @@
 namespace paddock::kernels {
 namespace {
 
-// Rows of C that a thread computes at a time, multiples of every panel's, and columns: A's part of a piece stays in the
-// second cache, and what is packed is used often enough.
-constexpr int64_t kRowsOfPiece = 256, kColumnsOfPiece = 1536;
+// Rows of C that a thread computes at a time at most, and columns: A's part of a piece stays in the second cache, and
+// what is packed is used often enough.
+constexpr int64_t kMostRowsOfPiece = 256, kColumnsOfPiece = 1536;
+constexpr int64_t kPiecesOfAThread = 4;    // at least, where there are rows enough: else one thread waits for another
 constexpr size_t kPackedBytes = 32 << 20;  // of B, at once
 
 int64_t rounded_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
+
+// Depth is cut in steps of about one size, of which all but the last are this deep.
+int64_t depth_of_step(const TrainingProducts& products, int64_t depth) {
+  const int64_t steps = (depth + products.depth - 1) / products.depth;
+  return rounded_up((depth + steps - 1) / steps, products.depth_step);
+}
 
 // The same product the other way round, c^T = b^T a^T, where that makes rows of c contiguous.
 PlaneProduct with_rows_of_c(const PlaneProduct& product) {
@@ -51,6 +58,7 @@ struct VectorTrainer::Slice {
   int64_t panels = 0;                        // of columns
   int64_t first_panel = 0, first_piece = 0;  // counted over all slices
   int64_t column_pieces = 0;
+  int64_t depth = 0;  // of a step
 };
 
 void VectorTrainer::multiply(const Multiply& op) {
@@ -90,6 +98,11 @@ void VectorTrainer::multiply(const Multiply& op) {
 void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingProducts& products, bool add) {
   const int64_t width = products.panel_columns, height = products.panel_rows;
   const auto bytes = [&](int64_t numbers) { return static_cast<size_t>(numbers) * products.number_bytes; };
+  int64_t all_rows = 0;  // of all pieces' columns
+  for (const Slice& slice : slices)
+    all_rows += slice.product.c.rows * ((slice.product.c.columns + kColumnsOfPiece - 1) / kColumnsOfPiece);
+  const int64_t rows_of_piece = std::clamp(rounded_up(all_rows / (pool_.threads() * kPiecesOfAThread), height), height,
+                                           kMostRowsOfPiece / height * height);
   int64_t panels = 0, pieces = 0, numbers = 0;
   for (Slice& slice : slices) {
     const Plane& c = slice.product.c;
@@ -98,7 +111,8 @@ void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingPro
     panels += slice.panels;
     slice.column_pieces = (c.columns + kColumnsOfPiece - 1) / kColumnsOfPiece;
     slice.first_piece = pieces;
-    pieces += (c.rows + kRowsOfPiece - 1) / kRowsOfPiece * slice.column_pieces;
+    pieces += (c.rows + rows_of_piece - 1) / rows_of_piece * slice.column_pieces;
+    slice.depth = depth_of_step(products, slice.product.a.columns);
     numbers = slice.packed + slice.panels * width * rounded_up(slice.product.a.columns, products.depth_step);
   }
   std::byte* const packed = packed_.of(bytes(numbers));
@@ -107,7 +121,7 @@ void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingPro
     return *std::prev(std::upper_bound(slices.begin(), slices.end(), index,
                                        [&](int64_t value, const Slice& slice) { return value < slice.*first; }));
   };
-  // Depth is cut in steps; the panels of a step lie side by side. All steps but the last are products.depth deep.
+  // The panels of a step lie side by side.
   const auto place_of_panel = [&](const Slice& slice, int64_t k, int64_t panel, int64_t depth) {
     return packed +
            bytes(slice.packed + k * slice.panels * width + panel * width * rounded_up(depth, products.depth_step));
@@ -118,8 +132,8 @@ void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingPro
       const Slice& slice = slice_of(index, &Slice::first_panel);
       const Plane& b = slice.product.b;
       const int64_t panel = index - slice.first_panel, columns = std::min(width, b.columns - panel * width);
-      for (int64_t k = 0; k < b.rows; k += products.depth) {
-        const int64_t depth = std::min(products.depth, b.rows - k);
+      for (int64_t k = 0; k < b.rows; k += slice.depth) {
+        const int64_t depth = std::min(slice.depth, b.rows - k);
         products.pack_columns(strided(b.columns_from(panel * width, columns).rows_from(k, depth)), columns, depth,
                               place_of_panel(slice, k, panel, depth));
       }
@@ -127,20 +141,20 @@ void VectorTrainer::multiply_slices(std::vector<Slice> slices, const TrainingPro
   });
 
   pool_.parallel_for(pieces, 1, [&](int64_t begin, int64_t end, int thread) {
-    std::byte* const rows_of_a =
-        scratch_[static_cast<size_t>(thread)].of(bytes(kRowsOfPiece * rounded_up(products.depth, products.depth_step)));
+    std::byte* const rows_of_a = scratch_[static_cast<size_t>(thread)].of(
+        bytes(rows_of_piece * rounded_up(products.depth, products.depth_step)));
     std::vector<float> corner(static_cast<size_t>(height * width));
     if (products.begin != nullptr) products.begin();
     for (int64_t index = begin; index < end; ++index) {
       const Slice& slice = slice_of(index, &Slice::first_piece);
       const PlaneProduct& product = slice.product;
       const int64_t piece = index - slice.first_piece;
-      const int64_t first_row = piece / slice.column_pieces * kRowsOfPiece;
+      const int64_t first_row = piece / slice.column_pieces * rows_of_piece;
       const int64_t first_column = piece % slice.column_pieces * kColumnsOfPiece;
-      const int64_t rows = std::min(kRowsOfPiece, product.c.rows - first_row);
+      const int64_t rows = std::min(rows_of_piece, product.c.rows - first_row);
       const int64_t columns = std::min(kColumnsOfPiece, product.c.columns - first_column);
-      for (int64_t k = 0; k < product.a.columns; k += products.depth) {
-        const int64_t depth = std::min(products.depth, product.a.columns - k);
+      for (int64_t k = 0; k < product.a.columns; k += slice.depth) {
+        const int64_t depth = std::min(slice.depth, product.a.columns - k);
         const bool adds = add || k > 0;
         const auto a_at = [&](int64_t row) { return rows_of_a + bytes(row * rounded_up(depth, products.depth_step)); };
         for (int64_t row = 0; row < rows; row += height) {
